@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/host/process.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Reads /proc/PID/NAME, at most size - 1 bytes, and ends it with a NUL. */
+static bool read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return true;
+}
+
+bool process_exists(pid_t pid)
+{
+	char status[4096];
+	char wanted[32];
+
+	/* /proc/TID answers for every thread; only a leader's Tgid is its own id. */
+	snprintf(wanted, sizeof(wanted), "\nTgid:\t%d\n", (int)pid);
+	return read_proc(pid, "status", status, sizeof(status)) && strstr(status, wanted);
+}
+
+bool process_comm(pid_t pid, char comm[COMM_SIZE])
+{
+	char text[64];
+	size_t length;
+
+	if (!read_proc(pid, "comm", text, sizeof(text)))
+		return false;
+	length = strlen(text);
+	if (length && text[length - 1] == '\n')
+		length--;
+	if (length >= COMM_SIZE)
+		length = COMM_SIZE - 1;
+	memcpy(comm, text, length);
+	comm[length] = '\0';
+	return true;
+}
+
+bool container_id_from_path(const char *path, char id[CONTAINER_ID_SIZE])
+{
+	static const char hex[] = "0123456789abcdef";
+	bool found = false;
+
+	while (*path) {
+		size_t run = strspn(path, hex);
+
+		if (run == CONTAINER_ID_SIZE - 1) {
+			memcpy(id, path, run);
+			id[run] = '\0';
+			found = true;
+		}
+		path += run ? run : strcspn(path, hex);
+	}
+	return found;
+}
+
+bool process_container_id(pid_t pid, char id[CONTAINER_ID_SIZE])
+{
+	char text[8192];
+
+	return read_proc(pid, "cgroup", text, sizeof(text)) && container_id_from_path(text, id);
+}
+
+bool process_holds_socket(pid_t pid, unsigned int fd, uint64_t inode)
+{
+	char path[64], target[64], wanted[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	return !strcmp(target, wanted);
+}

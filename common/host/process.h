@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc says of a process. Processes come and go: every function may find that there is none any more, and
+ * returns false then. Pids are those of /proc, that is of the pid namespace it was mounted in.
+ */
+#ifndef OTB_PROCESS_H
+#define OTB_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { COMM_SIZE = 16, CONTAINER_ID_SIZE = 65 };
+
+/* Whether `pid` is a process: the leader of its thread group. */
+bool process_exists(pid_t pid);
+
+/* The name of the thread-group leader, as bytes that need not be UTF-8, NUL-terminated. */
+bool process_comm(pid_t pid, char comm[COMM_SIZE]);
+
+/* The id of the container it runs in, as its cgroup's path has it: the last run of exactly 64 hex digits. */
+bool process_container_id(pid_t pid, char id[CONTAINER_ID_SIZE]);
+
+/* Whether descriptor `fd` of the process is the socket with this inode. */
+bool process_holds_socket(pid_t pid, unsigned int fd, uint64_t inode);
+
+/* The last run of exactly 64 hex digits in `path` (Docker, containerd, CRI-O and Podman all name cgroups so). */
+bool container_id_from_path(const char *path, char id[CONTAINER_ID_SIZE]);
+
+#endif
