@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/record/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "common/cli/diag.h"
+#include "common/host/clock.h"
+
+enum { QUEUE_BYTES = 256 * 1024 };
+
+static const char *name_of(const struct output *output)
+{
+	return output->path ? output->path : "stdout";
+}
+
+static int open_path(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+}
+
+/* A regular file or block device never makes a writer wait for a reader; /dev/full and /dev/null do not either. */
+static bool fd_is_file(int fd)
+{
+	struct stat status;
+
+	return !fstat(fd, &status) && !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode) && !isatty(fd);
+}
+
+int output_open(struct output *output, const char *path)
+{
+	*output = (struct output){ .fd = STDOUT_FILENO, .path = path, .capacity = QUEUE_BYTES };
+	if (path)
+		output->fd = open_path(path);
+	if (output->fd < 0) {
+		int error = -errno;
+
+		diag_print_errno(DIAG_ERROR, error, "cannot open '%s'", path);
+		return error;
+	}
+	output->is_file = fd_is_file(output->fd);
+	output->queue = malloc(output->capacity);
+	return output->queue ? 0 : -ENOMEM;
+}
+
+bool output_has_room(const struct output *output, size_t size)
+{
+	return output->capacity - (output->end - output->start) >= size;
+}
+
+static void make_room(struct output *output, size_t size)
+{
+	if (output->start) {
+		memmove(output->queue, output->queue + output->start, output->end - output->start);
+		output->end -= output->start;
+		output->start = 0;
+	}
+	if (output->capacity - output->end < size) {
+		char *larger = realloc(output->queue, output->end + size);
+
+		if (!larger)
+			return;
+		output->queue = larger;
+		output->capacity = output->end + size;
+	}
+}
+
+void output_put(struct output *output, const char *line, size_t length)
+{
+	output->lines++;
+	if (output->state == OUTPUT_CLOSED || output->state == OUTPUT_FAILED) {
+		output->lost_lines++;
+		return;
+	}
+	if (output->capacity - output->end < length)
+		make_room(output, length);
+	if (output->capacity - output->end < length) {
+		output->lost_lines++;
+		return;
+	}
+	memcpy(output->queue + output->end, line, length);
+	output->end += length;
+}
+
+/* The length of the whole lines at the queue's start that go out in one write: as many as PIPE_BUF takes, or one. */
+static size_t next_write(const struct output *output)
+{
+	const char *start = output->queue + output->start;
+	size_t queued = output->end - output->start;
+	const char *lf;
+
+	if (output->is_file || queued <= PIPE_BUF)
+		return queued;
+	lf = memrchr(start, '\n', PIPE_BUF);
+	if (!lf)
+		lf = memchr(start, '\n', queued);
+	return (size_t)(lf - start) + 1;
+}
+
+static bool is_writable(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	/* An error counts: write(2) then says which. */
+	return poll(&poll_fd, 1, timeout_ms) > 0;
+}
+
+/*
+ * Another writer may fill a shared pipe between our poll and our write, and a blocked write would hold SIGTERM off.
+ * RWF_NOWAIT closes that gap on kernels whose pipes know it; on the others the gap stays.
+ */
+static ssize_t write_now(const struct output *output, const char *bytes, size_t size)
+{
+	struct iovec vector = { (void *)bytes, size };
+	ssize_t n;
+
+	if (!output->is_file && size <= PIPE_BUF) {
+		n = pwritev2(output->fd, &vector, 1, -1, RWF_NOWAIT);
+		if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != ESPIPE))
+			return n;
+	}
+	return write(output->fd, bytes, size);
+}
+
+static enum output_state fail(struct output *output, int error)
+{
+	for (size_t i = output->start; i < output->end; i++)
+		output->lost_lines += output->queue[i] == '\n';
+	output->start = output->end = 0;
+	output->state = error == EPIPE ? OUTPUT_CLOSED : OUTPUT_FAILED;
+	if (error != EPIPE)
+		diag_print_errno(DIAG_ERROR, error, "cannot write to '%s'", name_of(output));
+	return output->state;
+}
+
+static enum output_state flush_until(struct output *output, uint64_t deadline_ns)
+{
+	while (output->start < output->end) {
+		uint64_t now = deadline_ns ? clock_monotonic_ns() : 0;
+		int timeout_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000) : 0;
+		ssize_t n;
+
+		if (!output->is_file && !is_writable(output->fd, timeout_ms))
+			return output->state = OUTPUT_PENDING;
+		n = write_now(output, output->queue + output->start, next_write(output));
+		if (n < 0 && errno == EAGAIN && now >= deadline_ns)
+			return output->state = OUTPUT_PENDING;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return fail(output, errno);
+		if (n > 0)
+			output->start += (size_t)n;
+	}
+	output->start = output->end = 0;
+	return output->state = OUTPUT_FLUSHED;
+}
+
+enum output_state output_flush(struct output *output)
+{
+	if (output->state == OUTPUT_CLOSED || output->state == OUTPUT_FAILED)
+		return output->state;
+	return flush_until(output, 0);
+}
+
+void output_reopen(struct output *output)
+{
+	int fd = open_path(output->path);
+
+	if (fd < 0) {
+		diag_print_errno(DIAG_ERROR, errno, "cannot open '%s' again, going on with the old file", output->path);
+		return;
+	}
+	close(output->fd);
+	output->fd = fd;
+	output->is_file = fd_is_file(fd);
+}
+
+enum output_state output_close(struct output *output, int timeout_ms)
+{
+	enum output_state state = output->state;
+
+	if (state == OUTPUT_FLUSHED || state == OUTPUT_PENDING)
+		state = flush_until(output, clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000);
+	if (state == OUTPUT_PENDING) {
+		for (size_t i = output->start; i < output->end; i++)
+			output->lost_lines += output->queue[i] == '\n';
+	}
+	/* Some file systems report a full disk only here. */
+	if (output->path && close(output->fd) && errno != EINTR)
+		state = fail(output, errno);
+	free(output->queue);
+	output->queue = NULL;
+	return state;
+}
