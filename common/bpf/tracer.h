@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a tracer: open -> configure -> load -> create the buffer -> attach -> ready byte -> loop -> drain ->
+ * report. The tool opens its skeleton and sets its read-only data between tracer_open() and tracer_load(); the rest of
+ * its life is here.
+ *
+ * Its BPF side includes bpf/tracer.bpf.h: a ring buffer `ring` and a per-CPU array `counters`.
+ */
+#ifndef OTB_TRACER_H
+#define OTB_TRACER_H
+
+#include <stddef.h>
+
+#include "bpf/counters.h"
+#include "common/run/session.h"
+
+struct bpf_link;
+struct bpf_object;
+struct ring_buffer;
+
+/* One event from the ring buffer: may write any number of records. */
+typedef void tracer_event_callback(void *tool, const void *event, size_t size);
+/* The events that were waiting have all been handed over. */
+typedef void tracer_batch_callback(void *tool);
+
+enum { TRACER_LINKS_MAX = 16 };
+
+struct tracer {
+	struct session session;
+	const struct cli *cli;
+	const char *weight; /* the name of what a weight counts ("segments"), set by the tool; NULL: events have none */
+
+	struct bpf_object *object;
+	struct ring_buffer *ring;
+	struct bpf_link *links[TRACER_LINKS_MAX];
+	unsigned int n_links, n_cpus;
+	uint64_t *cpu_values; /* n_cpus: room for one counter */
+	int counters_fd, stats_fd;
+	tracer_event_callback *on_event;
+	tracer_batch_callback *on_batch;
+	void *tool;
+
+	uint64_t counters[COUNTER_MAX]; /* as last reported */
+	uint64_t missed;                /* recursion misses of the programs, as last reported */
+	uint64_t filtered;              /* by the tool itself, behind the buffer */
+	uint64_t discarded;             /* events that nobody took at the end */
+	uint64_t next_second_ns;
+	bool discarding, shows_progress;
+
+	int pid_fds[CLI_PIDS_MAX];
+	unsigned int n_live_pids;
+};
+
+/* Checks what the kernel offers and what this process may do, that the --pid processes exist, and opens the session.
+ * What is wrong has been said. tracer_close() is due in any case. */
+enum exit_code tracer_open(struct tracer *tracer, const struct cli *cli);
+
+/* Sizes the ring buffer and loads the object, which stays the tool's. A kernel's refusal returns a negative errno,
+ * which is not reported, so that the tool may try other programs; tracer_refused() reports it. */
+int tracer_load(struct tracer *tracer, struct bpf_object *object);
+enum exit_code tracer_refused(int error);
+
+/* Creates the ring buffer, attaches every program that is to be loaded (iterators but: they are the tool's) and drops
+ * the privileges that are not needed any more. */
+enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_event, tracer_batch_callback *on_batch,
+			     void *tool);
+
+/* Says that it is ready and runs until something ends the run; then detaches, and hands over what waits. */
+void tracer_loop(struct tracer *tracer);
+
+/* Reads the counters anew and writes `lost` and `suppressed` records for what has come since the last time. */
+void tracer_report_loss(struct tracer *tracer);
+
+/* The sum of a counter over all CPUs. */
+uint64_t tracer_counter(const struct tracer *tracer, enum counter counter);
+
+/* Begins the `stats` record with what every tracer says; the tool may add to it before session_put_aside(). */
+struct record *tracer_begin_stats(struct tracer *tracer);
+
+/* Flushes, closes and returns the exit code of the run. */
+enum exit_code tracer_close(struct tracer *tracer);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/run/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "common/cli/diag.h"
+
+/* How long a reader that stands still holds the end up (design.md section 2). */
+enum { CLOSE_TIMEOUT_MS = 1000 };
+
+static void stop(void *context)
+{
+	struct session *session = context;
+
+	loop_stop(&session->loop);
+}
+
+static void reopen(void *context)
+{
+	struct session *session = context;
+
+	if (output_flush(&session->output) == OUTPUT_FLUSHED)
+		output_reopen(&session->output);
+}
+
+static void flush(void *context)
+{
+	struct session *session = context;
+	struct output *output = &session->output;
+	enum output_state state = output_flush(output);
+
+	if (state == OUTPUT_FAILED)
+		session->failed = true;
+	if (state == OUTPUT_FAILED || state == OUTPUT_CLOSED)
+		loop_stop(&session->loop);
+	else if (!output->is_file)
+		/* Without EPOLLOUT it still tells when the reader goes away, so that a quiet tool ends too. */
+		loop_watch(&session->loop, output->fd, state == OUTPUT_PENDING ? EPOLLOUT : 0, flush, session);
+}
+
+enum exit_code session_open(struct session *session, const struct cli *cli)
+{
+	int error;
+
+	memset(session, 0, sizeof(*session));
+	session->cli = cli;
+	session->loop.epoll_fd = session->loop.signal_fd = -1;
+	record_init(&session->record);
+	for (unsigned int i = 0; i < cli->n_labels; i++)
+		record_add_label(&session->record, cli->labels[i].name, cli->labels[i].value);
+	clock_measure(&session->clock);
+	session->started_ns = clock_monotonic_ns();
+
+	if (output_open(&session->output, cli->output_path))
+		return EXIT_FAILED;
+	error = loop_open(&session->loop);
+	if (error) {
+		diag_print_errno(DIAG_ERROR, error, "cannot set up the event loop");
+		return EXIT_FAILED;
+	}
+	loop_before_sleep(&session->loop, flush, session);
+	if (cli->output_path)
+		loop_on_hangup(&session->loop, reopen, session);
+	return EXIT_DONE;
+}
+
+static struct record *begin(struct session *session, const char *event, uint64_t monotonic_ns)
+{
+	record_begin(&session->record, clock_wall_ns(&session->clock, monotonic_ns), event);
+	return &session->record;
+}
+
+struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns)
+{
+	return begin(session, event, monotonic_ns);
+}
+
+struct record *session_begin_now(struct session *session, const char *event)
+{
+	return begin(session, event, clock_monotonic_ns());
+}
+
+struct record *session_begin_aside(struct session *session, const char *event)
+{
+	struct record *record = session_begin_now(session, event);
+
+	record_add_text(record, "tool", session->cli->program);
+	return record;
+}
+
+void session_count(struct session *session)
+{
+	session->written++;
+	if (session_is_full(session))
+		loop_stop(&session->loop);
+}
+
+void session_put_line(struct session *session, const char *line, size_t length, bool counts)
+{
+	output_put(&session->output, line, length);
+	if (counts)
+		session_count(session);
+}
+
+void session_put(struct session *session)
+{
+	size_t length = record_end(&session->record);
+
+	session_put_line(session, session->record.line, length, true);
+}
+
+void session_put_aside(struct session *session)
+{
+	size_t length = record_end(&session->record);
+
+	session_put_line(session, session->record.line, length, false);
+}
+
+bool session_is_full(const struct session *session)
+{
+	return session->cli->count && session->written >= session->cli->count;
+}
+
+void session_ready(struct session *session)
+{
+	int fd = session->cli->ready_fd;
+
+	if (fd < 0)
+		return;
+	if (write(fd, "\n", 1) != 1)
+		diag_print_errno(DIAG_WARN, errno, "cannot write to the descriptor of --ready-fd");
+	close(fd);
+}
+
+void session_run(struct session *session)
+{
+	int error = 0;
+
+	if (session->cli->duration_ns)
+		error = loop_after(&session->loop, session->cli->duration_ns, stop, session);
+	if (!error)
+		error = loop_run(&session->loop);
+	if (error) {
+		diag_print_errno(DIAG_ERROR, error, "the event loop failed");
+		session->failed = true;
+	}
+}
+
+enum exit_code session_close(struct session *session)
+{
+	enum output_state state = OUTPUT_FLUSHED;
+
+	if (session->output.queue)
+		state = output_close(&session->output, CLOSE_TIMEOUT_MS);
+	loop_close(&session->loop);
+	if (state == OUTPUT_FAILED)
+		session->failed = true;
+	if (session->output.lost_lines && state == OUTPUT_PENDING) {
+		diag_print(DIAG_WARN, "lost %llu records at the end: the reader of the output does not read",
+			   (unsigned long long)session->output.lost_lines);
+		session->lossy = true;
+	}
+	if (session->failed)
+		return EXIT_FAILED;
+	return session->lossy && session->cli->strict ? EXIT_LOSSY : EXIT_DONE;
+}

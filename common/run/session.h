@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run of a tool: the loop, the output, the record under construction, the clock, and what ends the run (a signal,
+ * --duration, --count, a closed pipe). Tracers and filters stand on it alike.
+ *
+ *	session_open(&session, &cli);
+ *	... session_begin() ... record_add_*() ... session_put() ...     from the loop's callbacks
+ *	session_run(&session);
+ *	return session_close(&session);
+ */
+#ifndef OTB_SESSION_H
+#define OTB_SESSION_H
+
+#include "common/cli/cli.h"
+#include "common/cli/loop.h"
+#include "common/host/clock.h"
+#include "common/record/output.h"
+#include "common/record/record.h"
+
+struct session {
+	const struct cli *cli;
+	struct loop loop;
+	struct output output;
+	struct record record;
+	struct clock clock;
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t written;    /* records that count towards --count */
+	bool lossy;          /* something was lost or malformed: what --strict is about */
+	bool failed;         /* a write, or something else the tool could not go on without */
+};
+
+/* Opens everything. What is wrong has been said where the result is not EXIT_DONE; session_close() is due all the
+ * same. `cli` must outlive the session. */
+enum exit_code session_open(struct session *session, const struct cli *cli);
+
+/* Begins a record of something that happened at `monotonic_ns`, or now. */
+struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns);
+struct record *session_begin_now(struct session *session, const char *event);
+
+/* Ends the record and queues its line. session_put() counts it towards --count; session_put_aside() is for what a tool
+ * says about itself (`lost`, `stats`, ...), which begins with `tool`. */
+void session_put(struct session *session);
+struct record *session_begin_aside(struct session *session, const char *event);
+void session_put_aside(struct session *session);
+
+/* Queues a line of a table, LF included, which counts as a record if `counts`. */
+void session_put_line(struct session *session, const char *line, size_t length, bool counts);
+
+/* Counts one record towards --count that is not written by itself: it went into a summary. */
+void session_count(struct session *session);
+
+/* Whether --count has been reached: nothing more is to be written. */
+bool session_is_full(const struct session *session);
+
+/* Writes the ready byte and closes its descriptor. */
+void session_ready(struct session *session);
+
+/* Starts the clock of --duration and runs the loop until something ends it. */
+void session_run(struct session *session);
+
+/* Flushes, closes and returns the exit code of the run. */
+enum exit_code session_close(struct session *session);
+
+#endif
