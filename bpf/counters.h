@@ -19,7 +19,8 @@ enum counter {
 	COUNTER_LOST_RINGBUF_WEIGHT,
 	COUNTER_LOST_MAP,          /* a map was full */
 	COUNTER_LOST_FAULT,        /* memory of the traced process could not be read */
-	COUNTER_UNCOUNTED_WEIGHT,  /* what the kernel counted and no event reported */
+	COUNTER_UNCOUNTED,         /* times that the kernel had counted something no event reported */
+	COUNTER_UNCOUNTED_WEIGHT,
 	COUNTER_MAX,
 };
 

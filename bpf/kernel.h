@@ -64,6 +64,10 @@ struct sock_common {
 };
 
 typedef struct {
+} spinlock_t; /* its first word is 0 where it is free, but with CONFIG_PREEMPT_RT */
+
+typedef struct {
+	spinlock_t slock;
 	int owned;
 } socket_lock_t;
 

@@ -58,6 +58,10 @@ struct {
 const volatile struct tcpretrans_filter filter;
 const volatile __u64 max_rate; /* events a second; 0: no limit */
 
+__u32 visit;           /* enum tcpretrans_visit: set from outside */
+bool seeded;           /* set from outside, after VISIT_SEED */
+bool reports_failures; /* told to the outside, by VISIT_SEED: whether this kernel's tracepoint has its third argument */
+
 /* Only one retransmission of a socket runs at a time (its lock is held), so its entry is not shared. */
 
 static __always_inline __u32 read_total_retrans(const struct sock *sk)
@@ -383,14 +387,19 @@ static __always_inline __u32 segments_counted(const struct flow *flow, const str
 
 /* Segments that the socket counted since its last event, and that no event reported: attempts that failed, before
  * 6.17, or that this program missed. */
-static __always_inline void uncounted_add(const struct flow *flow, const struct tcpretrans_event *event)
+static __always_inline void uncounted_add(__u32 risen, __u32 reported)
 {
-	__u32 risen = event->total_retrans - (flow ? flow->total_retrans : 0);
+	if (risen <= reported)
+		return;
+	counter_add(COUNTER_UNCOUNTED, 1);
+	counter_add(COUNTER_UNCOUNTED_WEIGHT, risen - reported);
+}
 
-	if (!flow && event->owner == OWNER_ORPHAN)
-		return; /* perhaps older than the tracer */
-	if (risen > event->segments)
-		counter_add(COUNTER_UNCOUNTED_WEIGHT, risen - event->segments);
+/* What a socket has retransmitted since it was last looked at. One that is not known has retransmitted nothing before,
+ * once the sockets older than the tracer are known; but the seeding does not find orphans. */
+static __always_inline bool risen_is_known(const struct flow *flow, bool orphan)
+{
+	return flow || (seeded && !orphan);
 }
 
 static __always_inline int trace_segment(const struct sock *sk, const struct sk_buff *skb, int error, __u64 cookie)
@@ -416,7 +425,8 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
 	event.segments = segments_counted(flow, &event, BPF_CORE_READ(cb, tcp_gso_segs));
 	event.bytes = event.segments ? BPF_CORE_READ(skb, len) : 0;
 
-	uncounted_add(flow, &event);
+	if (risen_is_known(flow, event.owner == OWNER_ORPHAN))
+		uncounted_add(event.total_retrans - (flow ? flow->total_retrans : 0), event.segments);
 	emitted = event_emit(&event, sk);
 	flow_store(sk, event.total_retrans, (flow && flow->unresolved) || (emitted && event.owner == OWNER_SOCKET));
 	return 0;
@@ -473,10 +483,8 @@ static __always_inline void flow_end(const struct sock *sk, const struct flow *f
 {
 	__u32 total_retrans = read_total_retrans(sk);
 
-	if (flow)
-		counter_add(COUNTER_UNCOUNTED_WEIGHT, total_retrans - flow->total_retrans);
-	else if (old_state == TCP_SYN_SENT)
-		counter_add(COUNTER_UNCOUNTED_WEIGHT, total_retrans);
+	if (risen_is_known(flow, old_state != TCP_SYN_SENT))
+		uncounted_add(total_retrans - (flow ? flow->total_retrans : 0), 0);
 	if (flow)
 		bpf_map_delete_elem(&flows, &key);
 }
@@ -588,36 +596,69 @@ static __always_inline bool shares_files_with_leader(struct task_struct *task)
 	return BPF_CORE_READ(task, files) == BPF_CORE_READ(task, group_leader, files);
 }
 
-/* At the start the tracer reads it once, before any event can have been: what total_retrans the old sockets begin
- * with. Later it reads it for who has the sockets it has seen. */
-SEC("iter/task_file")
-int task_file_iter(struct bpf_iter__task_file *ctx)
+static __always_inline void seed(const struct sock *sk)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct flow flow = { read_total_retrans(sk), 0 };
+	__u64 key = (__u64)sk;
+
+	reports_failures = HAS_ERROR;
+	if (flow.total_retrans)
+		bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST);
+}
+
+/* Whether somebody works on the socket: between the counting and the event its figures do not fit together. */
+static __always_inline bool socket_is_busy(const struct sock *sk)
+{
+	__u32 word = 0;
+
+	bpf_core_read(&word, sizeof(word), &sk->sk_lock.slock);
+	return word || BPF_CORE_READ(sk, sk_lock.owned);
+}
+
+static __always_inline void audit(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	bool busy = socket_is_busy(sk);
+	__u32 before = flow ? flow->total_retrans : 0;
+	__u32 now = read_total_retrans(sk);
+
+	if (now <= before || busy || socket_is_busy(sk))
+		return;
+	uncounted_add(now - before, 0);
+	flow_store(sk, now, flow && flow->unresolved);
+}
+
+static __always_inline void file_write(struct bpf_iter__task_file *ctx, struct task_struct *task, const struct sock *sk)
+{
 	struct tcpretrans_file entry = {};
-	const struct sock *sk;
-	__u64 key;
 
-	if (!task || !file || shares_files_with_leader(task))
-		return 0;
-	sk = file_tcp_socket(file);
-	if (!sk)
-		return 0;
-
-	key = (__u64)sk;
-	if (!bpf_map_lookup_elem(&flows, &key)) {
-		struct flow flow = { read_total_retrans(sk), 0 };
-
-		if (flow.total_retrans)
-			bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST);
-	}
 	socket_read(&entry.socket, sk, 0);
 	entry.socket.pid = BPF_CORE_READ(task, tgid);
 	BPF_CORE_READ_INTO(&entry.socket.comm, task, group_leader, comm);
 	entry.start_time = BPF_CORE_READ(task, group_leader, start_time);
 	entry.fd = ctx->fd;
 	bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
+}
+
+SEC("iter/task_file")
+int task_file_iter(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	const struct sock *sk;
+
+	if (!task || !file || shares_files_with_leader(task))
+		return 0;
+	sk = file_tcp_socket(file);
+	if (!sk)
+		return 0;
+	if (visit == VISIT_SEED)
+		seed(sk);
+	else if (visit == VISIT_AUDIT)
+		audit(sk);
+	else
+		file_write(ctx, task, sk);
 	return 0;
 }
 

@@ -167,7 +167,8 @@ static int load_variant(struct tcpretrans *tool, bool btf)
 	memcpy((void *)&tool->bpf->rodata->filter, &tool->options.filter, sizeof(tool->options.filter));
 	tool->bpf->rodata->max_rate = tool->options.max_rate;
 	select_programs(tool->bpf, btf);
-	return tracer_load(&tool->tracer, tool->bpf->obj);
+	tracer_take_object(&tool->tracer, tool->bpf->obj);
+	return tcpretrans_bpf__load(tool->bpf);
 }
 
 /* OTB_TCPRETRANS_RAW_TP in the environment tries what old kernels get, on any kernel. */
@@ -183,6 +184,13 @@ static enum exit_code load(struct tcpretrans *tool)
 	return error ? tracer_refused(error) : EXIT_DONE;
 }
 
+static void visit_files(struct tcpretrans *tool, enum tcpretrans_visit visit)
+{
+	tool->bpf->bss->visit = visit;
+	owners_visit_files(&tool->owners);
+	tool->bpf->bss->visit = VISIT_LOOK;
+}
+
 static enum exit_code start(struct tcpretrans *tool)
 {
 	struct session *session = &tool->tracer.session;
@@ -195,7 +203,9 @@ static enum exit_code start(struct tcpretrans *tool)
 	code = tracer_attach(&tool->tracer, on_event, on_batch, tool);
 	if (code)
 		return code;
-	owners_visit_files(&tool->owners); /* what sockets older than the probes have retransmitted before */
+	visit_files(tool, VISIT_SEED);
+	tool->bpf->bss->seeded = true;
+	tool->tracer.uncounted_is_missed = tool->bpf->bss->reports_failures;
 	summary_open(&tool->summary, tool->options.by);
 	if (tool->options.cli.interval_ns)
 		loop_every(&session->loop, tool->options.cli.interval_ns, on_interval, tool);
@@ -233,6 +243,8 @@ static enum exit_code run(struct tcpretrans *tool)
 	if (code)
 		return code;
 	tracer_loop(&tool->tracer);
+	visit_files(tool, VISIT_AUDIT);
+	tracer_finish(&tool->tracer);
 	settle_waiting(tool);
 	report(tool);
 	return EXIT_DONE;

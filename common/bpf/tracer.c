@@ -32,16 +32,17 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 {
 	/* One level quieter than libbpf ranks them: it warns of much that a fallback takes care of. */
 	enum diag_level ours = level == LIBBPF_WARN ? DIAG_INFO : DIAG_DEBUG;
-	char text[1024];
-	size_t length;
+	char *text, *rest, *line;
 
 	if ((int)ours > diag_verbosity() || (level == LIBBPF_DEBUG && diag_verbosity() < 3))
 		return 0;
-	vsnprintf(text, sizeof(text), format, arguments);
-	length = strlen(text);
-	if (length && text[length - 1] == '\n')
-		text[length - 1] = '\0';
-	diag_print(ours, "%s", text);
+	if (vasprintf(&text, format, arguments) < 0)
+		return 0;
+	/* The verifier's log comes as one message of many lines. */
+	for (rest = text; (line = strsep(&rest, "\n"));)
+		if (*line)
+			diag_print(ours, "%s", line);
+	free(text);
 	return 0;
 }
 
@@ -146,14 +147,13 @@ static uint32_t ring_bytes(uint64_t wanted)
 	return (uint32_t)size;
 }
 
-int tracer_load(struct tracer *tracer, struct bpf_object *object)
+void tracer_take_object(struct tracer *tracer, struct bpf_object *object)
 {
 	struct bpf_map *ring = bpf_object__find_map_by_name(object, "ring");
 
 	if (tracer->cli->buffer_bytes)
 		bpf_map__set_max_entries(ring, ring_bytes(tracer->cli->buffer_bytes));
 	tracer->object = object;
-	return bpf_object__load(object);
 }
 
 enum exit_code tracer_refused(int error)
@@ -294,7 +294,7 @@ static void report_lost(struct tracer *tracer, const char *where, uint64_t count
 {
 	struct record *record;
 
-	if (!count)
+	if (!count && !weight)
 		return;
 	if (!tracer->session.lossy)
 		diag_print(DIAG_WARN, "lost records (%s)%s", where,
@@ -336,15 +336,28 @@ static void report_ring_loss(struct tracer *tracer)
 	report_lost(tracer, "ringbuf", count, counter_advance(tracer, COUNTER_LOST_RINGBUF_WEIGHT));
 }
 
+/* The kernel counts only the misses of one kind (recursion); others show in what it counted beside the events. The two
+ * may be the same events, noticed at different times: what is reported adds up to the larger. */
+static void report_missed(struct tracer *tracer)
+{
+	uint64_t missed = programs_sum(tracer).missed, weight = 0;
+
+	if (tracer->uncounted_is_missed) {
+		uint64_t uncounted = tracer_counter(tracer, COUNTER_UNCOUNTED);
+
+		missed = uncounted > missed ? uncounted : missed;
+		weight = counter_advance(tracer, COUNTER_UNCOUNTED_WEIGHT);
+	}
+	report_lost(tracer, "missed", missed - tracer->missed, weight);
+	tracer->missed = missed;
+}
+
 void tracer_report_loss(struct tracer *tracer)
 {
-	uint64_t missed = programs_sum(tracer).missed;
-
 	report_ring_loss(tracer);
+	report_missed(tracer);
 	report_lost(tracer, "map", counter_advance(tracer, COUNTER_LOST_MAP), 0);
 	report_lost(tracer, "fault", counter_advance(tracer, COUNTER_LOST_FAULT), 0);
-	report_lost(tracer, "missed", missed - tracer->missed, 0);
-	tracer->missed = missed;
 	report_suppressed(tracer);
 }
 
@@ -502,6 +515,10 @@ void tracer_loop(struct tracer *tracer)
 	session_run(&tracer->session);
 	if (tracer->shows_progress && write(STDERR_FILENO, "\r\033[K", 4) < 0)
 		tracer->shows_progress = false;
+}
+
+void tracer_finish(struct tracer *tracer)
+{
 	detach(tracer);
 	drain(tracer);
 	report_lost(tracer, "output", tracer->discarded, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of a tracer: open -> configure -> load -> create the buffer -> attach -> ready byte -> loop -> drain ->
- * report. The tool opens its skeleton and sets its read-only data between tracer_open() and tracer_load(); the rest of
- * its life is here.
+ * report. The tool opens its skeleton, sets its read-only data, hands the object to tracer_take_object() and loads it;
+ * the rest of its life is here.
  *
  * Its BPF side includes bpf/tracer.bpf.h: a ring buffer `ring` and a per-CPU array `counters`.
  */
@@ -29,6 +29,7 @@ struct tracer {
 	struct session session;
 	const struct cli *cli;
 	const char *weight; /* the name of what a weight counts ("segments"), set by the tool; NULL: events have none */
+	bool uncounted_is_missed; /* set by the tool: what no event reported is an event that the programs missed */
 
 	struct bpf_object *object;
 	struct ring_buffer *ring;
@@ -55,9 +56,11 @@ struct tracer {
  * What is wrong has been said. tracer_close() is due in any case. */
 enum exit_code tracer_open(struct tracer *tracer, const struct cli *cli);
 
-/* Sizes the ring buffer and loads the object, which stays the tool's. A kernel's refusal returns a negative errno,
- * which is not reported, so that the tool may try other programs; tracer_refused() reports it. */
-int tracer_load(struct tracer *tracer, struct bpf_object *object);
+/* Sizes the ring buffer of an object that is open and not yet loaded. The tool then loads its skeleton; the object
+ * stays the tool's, and must outlive the tracer. */
+void tracer_take_object(struct tracer *tracer, struct bpf_object *object);
+
+/* Says that the kernel refused to load the object, with this negative errno. */
 enum exit_code tracer_refused(int error);
 
 /* Creates the ring buffer, attaches every program that is to be loaded (iterators but: they are the tool's) and drops
@@ -65,8 +68,11 @@ enum exit_code tracer_refused(int error);
 enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_event, tracer_batch_callback *on_batch,
 			     void *tool);
 
-/* Says that it is ready and runs until something ends the run; then detaches, and hands over what waits. */
+/* Says that it is ready and runs until something ends the run. */
 void tracer_loop(struct tracer *tracer);
+
+/* Detaches, hands over what waits, and reports what was lost. */
+void tracer_finish(struct tracer *tracer);
 
 /* Reads the counters anew and writes `lost` and `suppressed` records for what has come since the last time. */
 void tracer_report_loss(struct tracer *tracer);
