@@ -228,7 +228,7 @@ static void report(struct tcpretrans *tool)
 		record_add_uint(record, "segments_seen", tracer_counter(&tool->tracer, COUNTER_SEEN_WEIGHT));
 		record_add_uint(record, "uncounted_segments",
 				tracer_counter(&tool->tracer, COUNTER_UNCOUNTED_WEIGHT));
-		session_put_aside(session);
+		tracer_put_stats(&tool->tracer);
 	}
 }
 

@@ -283,6 +283,16 @@ static void write_records(const struct summary *summary, struct session *session
 	}
 }
 
+/* A flow is two endpoints: on 80 columns only the main figures fit beside it. */
+static void make_room_for_flows(struct table_column *titled)
+{
+	static const enum column lesser[] = { RETRANSMITS, SYN, RECOVERY, TLP, SRTT_P99 };
+
+	for (unsigned int i = 0; i < sizeof(lesser) / sizeof(lesser[0]); i++)
+		titled[lesser[i]].rank = 1;
+	titled[GROUP].width = 2 * strlen("255.255.255.255:65535") + strlen(" > ");
+}
+
 static void write_table(const struct summary *summary, struct session *session, struct summary_group **groups,
 			unsigned int n)
 {
@@ -292,6 +302,8 @@ static void write_table(const struct summary *summary, struct session *session, 
 
 	memcpy(titled, columns, sizeof(columns));
 	titled[GROUP].title = summary_key_names[summary->by];
+	if (summary->by == BY_FLOW)
+		make_room_for_flows(titled);
 	table_init(&table, titled, sizeof(columns) / sizeof(columns[0]), 0);
 	session_put_line(session, line, table_format_titles(&table, line), false);
 	for (unsigned int i = 0; i < n; i++) {

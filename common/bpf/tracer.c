@@ -382,6 +382,16 @@ struct record *tracer_begin_stats(struct tracer *tracer)
 	return record;
 }
 
+void tracer_put_stats(struct tracer *tracer)
+{
+	struct record *record = &tracer->session.record;
+
+	if (tracer->cli->form != CLI_FORM_TABLE)
+		session_put_aside(&tracer->session);
+	else
+		diag_print(DIAG_WARN, "%.*s", (int)record_end(record) - 1, record->line);
+}
+
 /* ---- the run ---- */
 
 static int take_event(void *context, void *data, size_t size)
@@ -418,9 +428,21 @@ static void on_ring(void *context)
 {
 	struct tracer *tracer = context;
 
-	/* While the output is full, only the timer looks: the ring buffer would be ready all the time. */
-	if (take_events(tracer))
-		loop_unwatch(&tracer->session.loop, ring_buffer__epoll_fd(tracer->ring));
+	if (!take_events(tracer))
+		return;
+	/* The ring buffer stays ready; it is to be looked at again once the output is empty. */
+	loop_unwatch(&tracer->session.loop, ring_buffer__epoll_fd(tracer->ring));
+	tracer->ring_is_paused = true;
+}
+
+static void on_flushed(void *context)
+{
+	struct tracer *tracer = context;
+
+	if (!tracer->ring_is_paused)
+		return;
+	tracer->ring_is_paused = false;
+	loop_watch(&tracer->session.loop, ring_buffer__epoll_fd(tracer->ring), EPOLLIN, on_ring, tracer);
 }
 
 static void show_progress(const struct tracer *tracer)
@@ -450,8 +472,8 @@ static void on_tick(void *context)
 	struct tracer *tracer = context;
 	uint64_t now = clock_monotonic_ns();
 
-	if (!take_events(tracer))
-		loop_watch(&tracer->session.loop, ring_buffer__epoll_fd(tracer->ring), EPOLLIN, on_ring, tracer);
+	if (!tracer->ring_is_paused)
+		on_ring(tracer);
 	report_ring_loss(tracer);
 	if (now >= tracer->next_second_ns)
 		on_second(tracer);
@@ -476,6 +498,8 @@ enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_ev
 	if (attach_programs(tracer))
 		return EXIT_CANNOT_OBSERVE;
 	drop_privileges();
+	tracer->session.on_flushed = on_flushed;
+	tracer->session.on_flushed_context = tracer;
 	tracer->next_second_ns = clock_monotonic_ns() + SECOND_NS;
 	tracer->shows_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && tracer->cli->verbosity >= 0;
 	if (loop_watch(loop, ring_buffer__epoll_fd(tracer->ring), EPOLLIN, on_ring, tracer) ||

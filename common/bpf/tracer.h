@@ -46,6 +46,7 @@ struct tracer {
 	uint64_t filtered;              /* by the tool itself, behind the buffer */
 	uint64_t discarded;             /* events that nobody took at the end */
 	uint64_t next_second_ns;
+	bool ring_is_paused; /* until the reader of the output has caught up */
 	bool discarding, shows_progress;
 
 	int pid_fds[CLI_PIDS_MAX];
@@ -80,8 +81,10 @@ void tracer_report_loss(struct tracer *tracer);
 /* The sum of a counter over all CPUs. */
 uint64_t tracer_counter(const struct tracer *tracer, enum counter counter);
 
-/* Begins the `stats` record with what every tracer says; the tool may add to it before session_put_aside(). */
+/* Begins the `stats` record with what every tracer says; the tool may add to it before tracer_put_stats(). */
 struct record *tracer_begin_stats(struct tracer *tracer);
+/* Ends the record. Where the output is a table it goes to stderr, since it is no row. */
+void tracer_put_stats(struct tracer *tracer);
 
 /* Flushes, closes and returns the exit code of the run. */
 enum exit_code tracer_close(struct tracer *tracer);

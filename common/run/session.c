@@ -34,6 +34,8 @@ static void flush(void *context)
 
 	if (state == OUTPUT_FAILED)
 		session->failed = true;
+	if (state == OUTPUT_FLUSHED && session->on_flushed)
+		session->on_flushed(session->on_flushed_context);
 	if (state == OUTPUT_FAILED || state == OUTPUT_CLOSED)
 		loop_stop(&session->loop);
 	else if (!output->is_file)

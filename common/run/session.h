@@ -25,6 +25,8 @@ struct session {
 	struct clock clock;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	uint64_t written;    /* records that count towards --count */
+	loop_callback *on_flushed; /* the queue of the output is empty (again); NULL: nobody wants to know */
+	void *on_flushed_context;
 	bool lossy;          /* something was lost or malformed: what --strict is about */
 	bool failed;         /* a write, or something else the tool could not go on without */
 };

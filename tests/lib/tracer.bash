@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034 # what is set here is read by who sourced this
+#
+# Tracers for tests: started in the background, known to be attached before anything is provoked, and ended.
+#
+#	tracer_start PROGRAM [OPTION]...	returns once the ready byte is there
+#	tracer_stop				SIGTERM; waits; fails unless it exits 0
+#	tracer_wait				waits for it to end by itself; its code is in TRACER_STATUS
+#	tracer_kill				for teardown: ends it, whatever it does
+#
+#	TRACER_OUT, TRACER_ERR			its stdout and stderr, as files
+
+TRACER_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+TRACER_BUILD=${OTB_BUILD:-$TRACER_ROOT/build}
+TRACER_PID=
+TRACER_STATUS=
+
+tracer_start() {
+	local program=$1 byte
+	shift
+	TRACER_OUT=${BATS_TEST_TMPDIR:-/tmp}/tracer.out TRACER_ERR=${BATS_TEST_TMPDIR:-/tmp}/tracer.err
+	TRACER_FIFO=${BATS_TEST_TMPDIR:-/tmp}/tracer.ready
+	rm -f "$TRACER_FIFO"
+	mkfifo "$TRACER_FIFO"
+	# Our own end of the fifo, for reading and writing, so that neither side waits for the other to open it.
+	exec {TRACER_READY}<>"$TRACER_FIFO"
+	(
+		# The tracer must not hold the ends of other processes' pipes (net.bash) open.
+		for fd in "${PROC_IN[@]}" "${PROC_OUT[@]}" "$TRACER_READY"; do
+			exec {fd}>&-
+		done
+		exec "$TRACER_BUILD/$program" --ready-fd 9 "$@" 9>"$TRACER_FIFO"
+	) >"$TRACER_OUT" 2>"$TRACER_ERR" 3>&- &
+	TRACER_PID=$!
+	if ! IFS= read -r -t 20 -u "$TRACER_READY" byte; then
+		echo "tracer: $program is not ready: $(cat "$TRACER_ERR")" >&2
+		return 1
+	fi
+	exec {TRACER_READY}>&-
+}
+
+tracer_wait() {
+	TRACER_STATUS=0
+	wait "$TRACER_PID" || TRACER_STATUS=$?
+	TRACER_PID=
+}
+
+tracer_stop() {
+	kill -TERM "$TRACER_PID"
+	tracer_wait
+	[ "$TRACER_STATUS" -eq 0 ] || {
+		echo "tracer: exit code $TRACER_STATUS: $(cat "$TRACER_ERR")" >&2
+		return 1
+	}
+}
+
+tracer_kill() {
+	[ -n "$TRACER_PID" ] || return 0
+	kill -KILL "$TRACER_PID" 2>/dev/null
+	wait "$TRACER_PID" 2>/dev/null
+	TRACER_PID=
+}
+
+# bpf_permitted: whether a tracer can run here at all
+bpf_permitted() {
+	"$TRACER_BUILD/otb-tcpretrans" -q -d 1ms >/dev/null 2>&1
+}

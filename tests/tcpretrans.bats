@@ -1,0 +1,504 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# otb-tcpretrans against the kernel's own counters: every case of tests/lib/cases.bash makes the kernel retransmit an
+# exact number of times for a known reason on behalf of a known process, and says so before the tracer is asked.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	load lib/tracer
+	bpf_permitted || touch "$BATS_FILE_TMPDIR/no-bpf"
+}
+
+setup() {
+	load lib/net
+	load lib/cases
+	load lib/tracer
+	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
+	net_up
+}
+
+teardown() {
+	tracer_kill
+	net_down
+}
+
+# ---- what all cases have in common -----------------------------------------------------------------------------------
+
+start() {
+	tracer_start otb-tcpretrans --netns "/run/netns/$CASE_NS" "${OPTIONS[@]}"
+}
+
+# trace CASE [OPTION]...: runs the case under the tracer; the records are in $TRACER_OUT
+#
+# A kernel may run no BPF program for an event: at recursion, and in some sandboxes while their own agent is the current
+# task. The tracer then says so (`lost`, where `missed`), and the case is run again; a tracer that misses by itself will
+# not get through three times.
+trace() {
+	local name=$1 try
+	shift
+	OPTIONS=("$@")
+	for try in 1 2 3; do
+		[ "$try" = 1 ] || case_end
+		case_run "$name" start || return
+		tracer_stop || return
+		jq -s -e 'any(.event == "lost" and .where == "missed")' "$TRACER_OUT" >/dev/null || return 0
+		echo "# $name: the kernel ran no program for an event (try $try)" >&3
+	done
+}
+
+check_sum() {
+	same "$(net_rise "$CASE_NS" Tcp RetransSegs)" "$(segments)" 'segments'
+}
+
+# records FILTER: through jq, without what the tracer says about itself
+records() {
+	jq -c "select(.event | test(\"_retransmit$\")) | $1" "$TRACER_OUT"
+}
+
+# tally FILTER: "VALUE COUNT" lines, sorted
+tally() {
+	records "$1" | sort | uniq -c | awk '{ print $2, $1 }'
+}
+
+# tally_of ARRAY: the same of what a case expects
+tally_of() {
+	local -n counts=$1
+	local key
+	for key in "${!counts[@]}"; do
+		echo "\"$key\" ${counts[$key]}"
+	done | sort
+}
+
+segments() {
+	jq -s 'map(.segments // 0) | add // 0' "$TRACER_OUT"
+}
+
+same() {
+	[ "$1" = "$2" ] || {
+		printf '%s\nexpected:\n%s\ngot:\n%s\n' "${3:-}" "$1" "$2" >&2
+		cat "$TRACER_OUT" "$TRACER_ERR" >&2
+		return 1
+	}
+}
+
+check_counters() {
+	local name group
+	for name in "${!CASE_COUNTERS[@]}"; do
+		group=TcpExt
+		[ "$name" != RetransSegs ] || group=Tcp
+		same "${CASE_COUNTERS[$name]}" "$(net_rise "$CASE_NS" $group "$name")" "$name"
+	done
+}
+
+# Every record against what the case knows, and the sum against the kernel.
+check() {
+	check_counters
+	same "$CASE_EVENTS" "$(records . | wc -l)" 'records'
+	same "$(tally_of CASE_REASONS | sed 's/"synack"/"syn"/')" "$(tally .reason)" 'reasons'
+	same "$(tally_of CASE_COMMS)" "$(tally '.comm // empty')" 'processes'
+	check_sum
+	same "$CASE_FAILED" "$(records 'select(.error)' | wc -l)" 'failed attempts'
+	same "$(net_inode "$CASE_NS")" "$(records .netns | sort -u)" 'netns'
+	[ -z "$CASE_OWNER" ] || same "\"$CASE_OWNER\"" "$(records .owner | sort -u)" 'owner'
+	check_pids
+	check_addresses
+}
+
+check_pids() {
+	local comm
+	for comm in "${!CASE_COMMS[@]}"; do
+		same "${CASE_PIDS[$comm]}" "$(records "select(.comm == \"$comm\") | .pid" | sort -u)" "pid of $comm"
+	done
+}
+
+check_addresses() {
+	local shown
+	shown=$(records '"\(.network_local_address) \(.network_local_port)"' | tr -d '"' | sort -u)
+	[ -z "$CASE_LOCAL" ] || [ "${#CASE_COMMS[@]}" -gt 1 ] || same "$CASE_LOCAL" "$shown" 'local endpoint'
+	shown=$(records '"\(.network_peer_address) \(.network_peer_port)"' | tr -d '"' | sort -u)
+	[ -z "$CASE_PEER" ] || [ "${#CASE_COMMS[@]}" -gt 1 ] || same "$CASE_PEER" "$shown" 'peer endpoint'
+}
+
+# ---- reasons ---------------------------------------------------------------------------------------------------------
+
+@test "syn: SYNs that are lost, and the socket's whole state" {
+	trace syn
+	check
+	same '"SYN_SENT" "SYN" 0 true' "$(records '"\"\(.state)\" \"\(.tcp_flags)\" \(.bytes) \(has("srtt_us") | not)"' | jq -r .)"
+}
+
+@test "synack: of a listener, to a client that has given up" {
+	trace synack
+	check
+	same '"tcp_synack_retransmit"' "$(records .event)"
+	same '"SYN_RECV" "SYN|ACK"' "$(records '"\"\(.state)\" \"\(.tcp_flags)\""' | jq -r .)"
+}
+
+@test "rto: each timeout is one record, and its backoff rises" {
+	trace rto
+	check
+	same $'0\n1\n2' "$(records .backoff)" 'backoff'
+	same $'1000\n1000\n1000' "$(records .bytes)" 'bytes'
+}
+
+@test "loss_recovery: what follows a timeout" {
+	trace loss_recovery
+	check
+}
+
+@test "fast: after selective acknowledgements" {
+	trace fast
+	check
+}
+
+@test "tlp: a tail loss probe counts once" {
+	trace tlp
+	check
+}
+
+@test "23 packets dropped, 23 retransmissions seen" {
+	trace prime
+	check
+	same 23 "$(segments)"
+}
+
+# ---- addresses and namespaces ----------------------------------------------------------------------------------------
+
+@test "IPv6" {
+	trace v6
+	check
+	same '"ipv6"' "$(records .network_type | sort -u)"
+}
+
+@test "the IPv4 peer of a dual-stack socket is IPv4, for -4 too" {
+	trace v4mapped -4
+	check
+	same '"ipv4"' "$(records .network_type | sort -u)"
+}
+
+@test "the same flow in two namespaces: only one is asked for" {
+	trace netns
+	same 2 "$(records . | wc -l)"
+	same 2 "$(segments)"
+	same '"otb-client"' "$(records .comm | sort -u)"
+}
+
+@test "the same flow in two namespaces: told apart by netns" {
+	OPTIONS=()
+	start_all() { tracer_start otb-tcpretrans; }
+	case_run netns start_all
+	tracer_stop
+	for ns in "$CASE_NS" "$CASE_TWIN_NS"; do
+		same "$(net_snmp "$ns" Tcp RetransSegs)" \
+			"$(jq -s "map(select(.netns == $(net_inode "$ns")) | .segments) | add" "$TRACER_OUT")" "$ns"
+	done
+	same '"otb-twin" 3' "$(tally "select(.netns == $(net_inode "$CASE_TWIN_NS")) | .comm")"
+}
+
+# ---- whose socket it is ----------------------------------------------------------------------------------------------
+
+@test "an orphan has no pid, no comm and no uid" {
+	trace orphan
+	check
+	same 'false' "$(records 'has("pid") or has("comm") or has("uid")' | sort -u)"
+	same '"FIN_WAIT1"' "$(records .state | sort -u)"
+}
+
+@test "four processes behind one lossy link" {
+	trace four_processes
+	check
+}
+
+@test "a process and a socket that are older than the tracer" {
+	trace before
+	check
+}
+
+@test "after a fork, when the parent has closed" {
+	trace fork
+	check
+}
+
+@test "after the descriptor was passed to another process" {
+	trace fdpass
+	check
+}
+
+@test "a process that has ended before its record is written" {
+	trace short_lived
+	check
+}
+
+@test "a process in a pid namespace of its own, as containers have" {
+	case_client() {
+		local name=$1
+		shift
+		proc_start "$name" "$NET_A" unshare --pid --mount-proc --fork --kill-child \
+			"$NET_TESTS/tcpload" connect --name "$name" "$@" "$(case_address b)" "$CASE_PORT" &&
+			proc_answered "$name" ready && CASE_PIDS[$name]=$(pgrep -P "${PROC_PID[$name]}")
+	}
+	trace rto
+	check
+	[ "$(records .pid | sort -u)" -gt 1 ]
+}
+
+@test "privileges are dropped once the probes are attached" {
+	tracer_start otb-tcpretrans
+	# CAP_DAC_READ_SEARCH (2), CAP_SYS_PTRACE (19) and CAP_BPF (39) are left.
+	same $'0000008000080004\n0000008000080004' "$(awk '/^Cap(Prm|Eff)/ { print $2 }' "/proc/$TRACER_PID/status")"
+	same 1 "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$TRACER_PID/status")"
+	tracer_stop
+}
+
+@test "cookie, uid, cgroup and the congestion state are those of ss" {
+	compare() {
+		net_in "$CASE_NS" ss -tenHi state established >"$BATS_TEST_TMPDIR/ss"
+	}
+	trace rto
+	compare
+	grep -q " sk:$(records .cookie | tail -n 1 | jq -r .) " "$BATS_TEST_TMPDIR/ss" || {
+		cat "$BATS_TEST_TMPDIR/ss" "$TRACER_OUT" >&2
+		return 1
+	}
+	same 0 "$(records .uid | sort -u)"
+	grep -q "mss:$(records .mss | tail -n 1) " "$BATS_TEST_TMPDIR/ss"
+	grep -q "retrans:0/$(records .total_retrans | tail -n 1) " "$BATS_TEST_TMPDIR/ss"
+}
+
+# ---- segments --------------------------------------------------------------------------------------------------------
+
+@test "an attempt that failed before it was counted has no segments (EBUSY)" {
+	trace fail_busy
+	check
+	same '"EBUSY" 0 0' "$(records 'select(.error) | "\"\(.error)\" \(.segments) \(.bytes)"' | sort -u | jq -r .)"
+}
+
+@test "an attempt that the firewall refused has been counted (EPERM)" {
+	trace fail_perm
+	check
+	same '"EPERM" 1' "$(records 'select(.error) | "\"\(.error)\" \(.segments)"' | sort -u | jq -r .)"
+}
+
+@test "an attempt that the queue dropped has been counted (NET_XMIT_DROP)" {
+	trace fail_egress
+	check
+	same '"NET_XMIT_DROP" 1' "$(records 'select(.error) | "\"\(.error)\" \(.segments)"' | jq -r .)"
+}
+
+@test "one event may be many segments (TSO)" {
+	trace tso --stats
+	check_counters
+	check_sum
+	[ "$(segments)" -gt "$(records . | wc -l)" ]
+}
+
+@test "a flood: the sum is the kernel's, to the segment" {
+	CASE_COUNT=16 trace flood --stats
+	same "$(net_rise "$CASE_NS" Tcp RetransSegs)" "$(segments)" 'segments'
+	same "$(net_rise "$CASE_NS" TcpExt TCPTimeouts)" "$(records 'select(.reason == "rto")' | wc -l)" 'timeouts'
+	same "$(jq 'select(.event == "stats") | .uncounted_segments' "$TRACER_OUT")" \
+		"$(jq -s 'map(select(.event == "lost") | .segments) | add // 0' "$TRACER_OUT")" 'uncounted'
+}
+
+# ---- raw tracepoints: what kernels before 5.12 get -------------------------------------------------------------------
+
+@test "raw tracepoints see the same" {
+	export OTB_TCPRETRANS_RAW_TP=1
+	trace loss_recovery
+	check
+}
+
+@test "raw tracepoints: no cookie, so the owner is known by namespace and inode" {
+	export OTB_TCPRETRANS_RAW_TP=1
+	trace fdpass
+	check
+	same 'false' "$(records 'has("cookie")' | sort -u)"
+}
+
+# ---- filters ---------------------------------------------------------------------------------------------------------
+
+# filtered EXPECTED CASE OPTION...: so many records pass, and the others are counted (with those of other namespaces)
+filtered() {
+	local expected=$1
+	shift
+	trace "$@" --stats
+	same "$expected" "$(records . | wc -l)" "$*"
+	same true "$(jq "select(.event == \"stats\") |
+		.filtered >= $((CASE_EVENTS - expected)) and .written == $expected and .seen == .filtered + .written" \
+		"$TRACER_OUT")" 'stats'
+	case_end
+}
+
+@test "--reason" {
+	filtered 1 loss_recovery --reason rto
+	filtered 9 loss_recovery --reason loss_recovery,tlp
+	filtered 10 loss_recovery --reason rto --reason loss_recovery
+	filtered 0 loss_recovery --reason fast
+}
+
+@test "--port, --local-port, --peer-port" {
+	start() {
+		local local_port=${CASE_LOCAL#* } peer_port=${CASE_PEER#* }
+		eval "OPTIONS=(${OPTIONS[*]})"
+		tracer_start otb-tcpretrans --netns "/run/netns/$CASE_NS" "${OPTIONS[@]}"
+	}
+	# shellcheck disable=SC2016 # known only once the case is set up
+	{
+		filtered 3 rto --port '$peer_port'
+		filtered 3 rto --port '$local_port' --port 1
+		filtered 3 rto --local-port '$local_port' --peer-port '$peer_port'
+		filtered 0 rto --local-port '$peer_port'
+		filtered 0 rto --peer-port '$local_port'
+	}
+}
+
+@test "--peer, -4, -6" {
+	filtered 3 rto --peer 10.77.0.2
+	filtered 3 rto --peer 192.0.2.0/24 --peer 10.77.0.0/16
+	filtered 0 rto --peer 10.77.0.1
+	filtered 0 rto -6
+	filtered 3 rto -4 -6
+	filtered 3 v6 --peer fd77::/64
+	filtered 0 v6 --peer fd77::1/128
+	filtered 2 v4mapped --peer 10.77.0.1/32
+}
+
+@test "--comm and --pid, of a socket whose owner is looked up" {
+	filtered 5 four_processes --comm otb-db
+	filtered 8 four_processes --comm otb-db --comm otb-api
+	start() { tracer_start otb-tcpretrans --netns "/run/netns/$CASE_NS" -p "${CASE_PIDS[otb-job]}" --stats; }
+	trace four_processes
+	same 7 "$(records . | wc -l)"
+	same '"otb-job"' "$(records .comm | sort -u)"
+}
+
+@test "--cgroup: this one and those below it" {
+	local root base below
+	root=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
+	[ -n "$root" ] || skip 'no cgroup2 file system is mounted'
+	base=$root/otb-test-$$ below=$root/otb-test-$$/below
+	mkdir -p "$below" || skip "cannot make a cgroup in $root"
+	enter() { echo "$BASHPID" >"$below/cgroup.procs" && exec "$@"; }
+	leave() { rmdir "$below" "$base"; }
+	# shellcheck disable=SC2064 # now
+	trap leave EXIT
+	case_client() {
+		local name=$1
+		shift
+		# shellcheck disable=SC2016 # the inner shell's
+		proc_start "$name" "$NET_A" sh -c 'echo $$ >"$0" && exec "$@"' "$below/cgroup.procs" \
+			"$NET_TESTS/tcpload" connect --name "$name" "$@" "$(case_address b)" "$CASE_PORT" &&
+			proc_answered "$name" ready && CASE_PIDS[$name]=${PROC_PID[$name]}
+	}
+	filtered 3 rto --cgroup "$base"
+	filtered 3 rto --cgroup "$below"
+	filtered 3 rto --cgroup "$root"
+	same "$(stat -c %i "$below")" "$(records .cgroup_id | sort -u)" 'cgroup_id'
+	mkdir "$base/other"
+	filtered 0 rto --cgroup "$base/other"
+	rmdir "$base/other"
+}
+
+@test "--max-rate holds back, and says how much" {
+	trace loss_recovery --max-rate 4 --stats
+	# The ten come within a second or in two.
+	same 10 "$(jq -s 'map(if .event == "tcp_retransmit" then 1 elif .event == "suppressed" then .count else 0 end) | add' \
+		"$TRACER_OUT")"
+	same 10 "$(segments)" 'segments, suppressed ones included'
+	[ "$(records . | wc -l)" -le 8 ]
+	same 'otb-tcpretrans' "$(jq -r 'select(.event == "suppressed") | .tool' "$TRACER_OUT" | sort -u)"
+}
+
+@test "--count ends it, with so many records" {
+	OPTIONS=(-n 2)
+	case_run rto start
+	tracer_wait
+	same 0 "$TRACER_STATUS"
+	same 2 "$(wc -l <"$TRACER_OUT")"
+}
+
+@test "a --pid that ends, ends the tracer" {
+	start() { tracer_start otb-tcpretrans -p "${CASE_PIDS[otb-client]}"; }
+	case_run rto start
+	proc_end otb-client
+	tracer_wait
+	same 0 "$TRACER_STATUS"
+	same 3 "$(records . | wc -l)"
+}
+
+# ---- loss ------------------------------------------------------------------------------------------------------------
+
+# A tracer that is stopped while the flood runs cannot empty a ring buffer of one page.
+flood_stopped() {
+	tracer_start otb-tcpretrans --netns "/run/netns/$CASE_NS" --buffer 4K "$@"
+	kill -STOP "$TRACER_PID"
+}
+
+@test "loss under a tiny ring buffer is a record, and the sum still holds" {
+	CASE_COUNT=16 case_run flood flood_stopped
+	kill -CONT "$TRACER_PID"
+	tracer_stop
+	[ "$(jq -s 'map(select(.event == "lost" and .where == "ringbuf") | .count) | add' "$TRACER_OUT")" -gt 0 ]
+	same "$(net_rise "$CASE_NS" Tcp RetransSegs)" "$(segments)" 'segments, lost ones included'
+	grep -q '^otb-tcpretrans: lost records' "$TRACER_ERR"
+}
+
+@test "--strict: exit 4 after a loss" {
+	strict() { flood_stopped --strict; }
+	CASE_COUNT=16 case_run flood strict
+	kill -CONT "$TRACER_PID"
+	kill -TERM "$TRACER_PID"
+	tracer_wait
+	same 4 "$TRACER_STATUS"
+}
+
+# ---- summaries and tables --------------------------------------------------------------------------------------------
+
+summaries() {
+	jq -c "select(.event == \"tcp_retransmit_summary\") | $1" "$TRACER_OUT"
+}
+
+@test "--summary by process adds up to the same" {
+	trace four_processes --summary --by process
+	same "$(tally_of CASE_COMMS)" "$(summaries '"\"\(.comm)\" \(.retransmits)"' | jq -r . | sort)"
+	same "$CASE_EVENTS" "$(summaries .retransmits_rto | paste -sd+ | bc)"
+	same 'true' "$(summaries '.interval_ns > 0 and .by == "process" and .srtt_p50_us <= .srtt_p99_us' | sort -u)"
+}
+
+@test "--summary by reason, peer, flow and cgroup" {
+	for by in reason peer flow cgroup; do
+		trace loss_recovery --summary --by $by
+		same 10 "$(summaries .segments | paste -sd+ | bc)" "$by"
+		same 9 "$(summaries .retransmits_loss_recovery | paste -sd+ | bc)" "$by"
+		case_end
+	done
+	trace loss_recovery -s --by reason
+	same $'"loss_recovery" 9\n"rto" 1' "$(summaries '"\"\(.reason)\" \(.segments)"' | jq -r .)"
+}
+
+@test "--summary --interval writes what each interval added" {
+	trace rto --summary --by reason --interval 50ms
+	same 3 "$(summaries .segments | paste -sd+ | bc)"
+	[ "$(summaries . | wc -l)" -ge 2 ]
+}
+
+@test "--table says the same in 80 columns" {
+	COLUMNS=80 trace four_processes --table
+	same "$((CASE_EVENTS + 1))" "$(wc -l <"$TRACER_OUT")"
+	same "$(tally_of CASE_COMMS | tr -d '"')" \
+		"$(awk 'NR > 1 { print $3 }' "$TRACER_OUT" | sort | uniq -c | awk '{ print $2, $1 }')"
+	same 80 "$(awk '{ if (length > 80) print length } END { print 80 }' "$TRACER_OUT" | head -n 1)"
+}
+
+@test "--table of IPv6 stays within 80 columns" {
+	COLUMNS=80 trace v6 --table
+	same '' "$(awk 'length > 80' "$TRACER_OUT")"
+	grep -q '\[fd77::2\]' "$TRACER_OUT"
+}
+
+@test "labels are on every record" {
+	trace rto -l env=prod -l host=h1 --stats
+	same '"prod h1"' "$(jq -c '"\(.env) \(.host)"' "$TRACER_OUT" | sort -u)"
+}
