@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/record/json.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__SSE2__) && !defined(JSON_PORTABLE)
+#include <emmintrin.h>
+#endif
+
+#include "common/record/utf8.h"
+
+enum { NO_KEY = 255, OTHER_KEY = JSON_KEYS_MAX };
+
+_Static_assert(JSON_NAMES_MAX < JSON_KEYS_MAX && (int)OTHER_KEY < (int)NO_KEY, "a key's number is a byte");
+_Static_assert(JSON_TABLE_SIZE == 1 << 10 && JSON_TABLE_SIZE >= 4 * JSON_KEYS_MAX, "key_slot() yields ten bits");
+_Static_assert(JSON_KEY_IMAGE <= JSON_PADDING, "an image is compared as a whole");
+
+static const struct {
+	const char *word, *text;
+} statuses[JSON_STATUSES] = {
+	[JSON_OK] = { "ok", "valid" },
+	[JSON_ENDED] = { "ended", "line ends too early" },
+	[JSON_CONTROL] = { "control", "control character in string" },
+	[JSON_UTF8] = { "utf8", "invalid UTF-8" },
+	[JSON_ESCAPE] = { "escape", "invalid escape in string" },
+	[JSON_NUMBER] = { "number", "malformed number" },
+	[JSON_SYNTAX] = { "syntax", "unexpected character" },
+	[JSON_TRAILING] = { "trailing", "something behind the object" },
+	[JSON_DEEP] = { "deep", "nested too deeply" },
+	[JSON_NO_OBJECT] = { "no_object", "not an object" },
+	[JSON_TOO_LONG] = { "too_long", "line too long" },
+};
+
+const char *json_status_text(enum json_status status)
+{
+	return statuses[status].text;
+}
+
+const char *json_status_word(enum json_status status)
+{
+	return statuses[status].word;
+}
+
+/* ---- keys ---- */
+
+/* The first and the last eight bytes of a key say nearly always which it is; up to 16 bytes they are all of it. */
+static inline void key_ends(const char *text, size_t length, uint64_t *head, uint64_t *tail)
+{
+	memcpy(head, text, sizeof(*head));
+	*tail = 0;
+	if (length >= sizeof(*tail))
+		memcpy(tail, text + length - sizeof(*tail), sizeof(*tail));
+	else
+		*head = htole64(le64toh(*head) & ((1ULL << (8 * length)) - 1));
+}
+
+static inline unsigned int key_slot(uint64_t head, uint64_t tail)
+{
+	return (head * 0x9e3779b97f4a7c15ULL + tail * 0xc2b2ae3d27d4eb4fULL) >> (64 - 10);
+}
+
+static unsigned int key_find(const struct json_names *names, const char *text, size_t length)
+{
+	uint64_t head, tail;
+
+	key_ends(text, length, &head, &tail);
+	for (unsigned int slot = key_slot(head, tail);; slot = (slot + 1) % JSON_TABLE_SIZE) {
+		unsigned int number = names->table[slot];
+		const struct json_key *key = &names->keys[number];
+
+		if (number == NO_KEY)
+			return NO_KEY;
+		if (key->head == head && key->tail == tail && key->length == length &&
+		    (length <= 16 || !memcmp(key->name ? key->name : key->image + 1, text, length)))
+			return number;
+	}
+}
+
+static void key_enter(struct json_names *names, unsigned int number)
+{
+	unsigned int slot = key_slot(names->keys[number].head, names->keys[number].tail);
+
+	while (names->table[slot] != NO_KEY)
+		slot = (slot + 1) % JSON_TABLE_SIZE;
+	names->table[slot] = number;
+}
+
+/* What `next` says of any key is a guess, so it may go on pointing at one that is forgotten: nothing fits that. */
+static void keys_forget(struct json_names *names)
+{
+	memset(names->table, NO_KEY, sizeof(names->table));
+	for (unsigned int number = 0; number < names->wanted; number++)
+		key_enter(names, number);
+	for (unsigned int number = names->wanted; number < names->known; number++)
+		names->keys[number].image_length = 0;
+	names->known = names->wanted;
+}
+
+/* Adds a key that is not known yet; `text` as for key_find(). */
+static unsigned int key_add(struct json_names *names, const char *name, const char *text, size_t length)
+{
+	struct json_key *key = &names->keys[names->known];
+
+	*key = (struct json_key){ .name = name, .length = length, .next = OTHER_KEY };
+	key_ends(text, length, &key->head, &key->tail);
+	key_enter(names, names->known);
+	return names->known++;
+}
+
+/* The number of the key that stands at `quote` without escapes, which it learns if it is new and has an image. */
+static __attribute__((noinline)) unsigned int key_learn(struct json_names *names, const char *quote, size_t length)
+{
+	unsigned int number = key_find(names, quote + 1, length);
+	size_t image_length = length + strlen("\"\":");
+	bool has_image = image_length <= JSON_KEY_IMAGE && quote[image_length - 1] == ':';
+
+	if (number == NO_KEY && !has_image)
+		return OTHER_KEY;
+	if (number == NO_KEY) {
+		if (names->known == JSON_KEYS_MAX)
+			keys_forget(names);
+		number = key_add(names, NULL, quote + 1, length);
+	}
+	struct json_key *key = &names->keys[number];
+	if (has_image && !key->image_length) {
+		memcpy(key->image, quote, image_length);
+		key->image_length = image_length;
+	}
+	return number;
+}
+
+void json_names_init(struct json_names *names)
+{
+	memset(names, 0, sizeof(*names));
+	names->keys[OTHER_KEY].next = OTHER_KEY;
+	keys_forget(names);
+}
+
+int json_names_find(const struct json_names *names, const char *text, size_t length)
+{
+	unsigned int number = key_find(names, text, length);
+
+	return number < names->wanted ? (int)number : -1;
+}
+
+int json_names_add(struct json_names *names, const char *text)
+{
+	char padded[JSON_NAME_LENGTH_MAX + sizeof(uint64_t)] = { 0 };
+	size_t length = strlen(text);
+
+	if (length > JSON_NAME_LENGTH_MAX)
+		return -1;
+	memcpy(padded, text, length);
+	int number = json_names_find(names, padded, length);
+	if (number >= 0 || names->wanted == JSON_NAMES_MAX)
+		return number;
+	keys_forget(names);
+	number = key_add(names, text, padded, length);
+	names->wanted++;
+	return number;
+}
+
+/* ---- runs of bytes, sixteen or eight at a time ---- */
+
+#if defined(__SSE2__) && !defined(JSON_PORTABLE)
+
+enum { RUN_MAX = 16 };
+
+/* How many of the next RUN_MAX bytes stand for themselves in a string: ASCII without controls, quote and backslash. */
+static inline unsigned int plain_run(const char *p)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)p);
+	/* Compared as signed bytes, those from 0x80 on lie below 0x20 too. */
+	__m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+				       _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+						    _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+
+	return __builtin_ctz(_mm_movemask_epi8(special) | 1U << RUN_MAX);
+}
+
+/* How many of the next RUN_MAX bytes are digits, up to the first that is none. */
+static inline unsigned int digit_run(const char *p)
+{
+	__m128i values = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8('0'));
+	__m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+
+	return __builtin_ctz(~_mm_movemask_epi8(digits));
+}
+
+static inline bool image_fits(const struct json_key *key, const char *p)
+{
+	__m128i low = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)key->image));
+	__m128i high = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + 16)),
+				      _mm_loadu_si128((const __m128i *)(key->image + 16)));
+	uint64_t equal = (uint32_t)_mm_movemask_epi8(low) | (uint64_t)_mm_movemask_epi8(high) << 16;
+
+	return key->image_length && !(~equal & ((1ULL << key->image_length) - 1));
+}
+
+#else
+
+enum { RUN_MAX = 8 };
+
+#define EACH_BYTE 0x0101010101010101ULL
+
+static inline uint64_t load_little(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return le64toh(word);
+}
+
+/* The top bit of every byte of `word` that is less than `limit`. Exact up to the first such byte, and the first is all
+ * that is looked at: what it borrows from reaches only the bytes behind it. */
+static inline uint64_t bytes_below(uint64_t word, uint8_t limit)
+{
+	return (word - limit * EACH_BYTE) & ~word & 0x80 * EACH_BYTE;
+}
+
+static inline unsigned int first_byte(uint64_t marks)
+{
+	return marks ? __builtin_ctzll(marks) / 8 : RUN_MAX;
+}
+
+static inline unsigned int plain_run(const char *p)
+{
+	uint64_t word = load_little(p);
+	uint64_t special = bytes_below(word, 0x20) | bytes_below(word ^ '"' * EACH_BYTE, 1) |
+			   bytes_below(word ^ '\\' * EACH_BYTE, 1) | (word & 0x80 * EACH_BYTE);
+
+	return first_byte(special);
+}
+
+static inline unsigned int digit_run(const char *p)
+{
+	unsigned int n = 0;
+
+	while (n < RUN_MAX && (unsigned char)(p[n] - '0') <= 9)
+		n++;
+	return n;
+}
+
+static inline bool image_fits(const struct json_key *key, const char *p)
+{
+	return key->image_length && !memcmp(key->image, p, key->image_length);
+}
+
+#endif
+
+/* ---- the scanner: each function takes the place where its part begins, and returns the one behind it, or NULL ---- */
+
+struct scan {
+	const char *text, *end;
+	const char *wrong; /* where it failed */
+	enum json_status status;
+};
+
+static const char *scan_fail(struct scan *scan, const char *p, enum json_status status)
+{
+	scan->wrong = p;
+	scan->status = p == scan->end ? JSON_ENDED : status;
+	return NULL;
+}
+
+static inline const char *skip_space(const char *p)
+{
+	while ((unsigned char)*p <= ' ' && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+		p++;
+	return p;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
+}
+
+static const char *scan_escape(struct scan *scan, const char *p)
+{
+	p++;
+	if (*p == 'u') {
+		for (int i = 1; i <= 4; i++)
+			if (hex_digit(p[i]) < 0)
+				return scan_fail(scan, p + i, JSON_ESCAPE);
+		return p + 5;
+	}
+	if (*p == '\0' || !strchr("\"\\/bfnrt", *p))
+		return scan_fail(scan, p, JSON_ESCAPE);
+	return p + 1;
+}
+
+/* A byte within a string that does not stand for itself, and is no quote. */
+static __attribute__((noinline)) const char *scan_special(struct scan *scan, const char *p, bool *escaped)
+{
+	if (*p == '\\') {
+		*escaped = true;
+		return scan_escape(scan, p);
+	}
+	if ((unsigned char)*p < 0x20)
+		return scan_fail(scan, p, JSON_CONTROL);
+	while ((unsigned char)*p >= 0x80) {
+		size_t length = utf8_sequence((const unsigned char *)p, scan->end - p);
+
+		if (length == 0)
+			return scan_fail(scan, p, JSON_UTF8);
+		p += length;
+	}
+	return p;
+}
+
+/* From behind the opening quote to the closing one. */
+static inline const char *scan_string(struct scan *scan, const char *p, bool *escaped)
+{
+	for (;;) {
+		unsigned int run = plain_run(p);
+
+		p += run;
+		if (run == RUN_MAX)
+			continue;
+		if (*p == '"')
+			return p;
+		p = scan_special(scan, p, escaped);
+		if (!p)
+			return NULL;
+	}
+}
+
+/* At least one digit. */
+static inline const char *scan_digits(struct scan *scan, const char *p)
+{
+	unsigned int run = digit_run(p);
+
+	if (run == 0)
+		return scan_fail(scan, p, JSON_NUMBER);
+	while (run == RUN_MAX) {
+		p += run;
+		run = digit_run(p);
+	}
+	return p + run;
+}
+
+static inline const char *scan_number(struct scan *scan, const char *p)
+{
+	p += *p == '-';
+	if (*p == '0' && (unsigned char)(p[1] - '0') <= 9)
+		return scan_fail(scan, p + 1, JSON_NUMBER);
+	p = scan_digits(scan, p);
+	if (p && *p == '.')
+		p = scan_digits(scan, p + 1);
+	if (p && (*p == 'e' || *p == 'E')) {
+		p++;
+		p = scan_digits(scan, p + (*p == '+' || *p == '-'));
+	}
+	return p;
+}
+
+static const char *scan_word(struct scan *scan, const char *p, const char *word)
+{
+	for (; *word; p++, word++)
+		if (*p != *word)
+			return scan_fail(scan, p, JSON_SYNTAX);
+	return p;
+}
+
+static const char *scan_literal(struct scan *scan, const char *p, struct json_value *value)
+{
+	switch (*p) {
+	case 't':
+		value->type = VALUE_TRUE;
+		return scan_word(scan, p, "true");
+	case 'f':
+		value->type = VALUE_FALSE;
+		return scan_word(scan, p, "false");
+	case 'n':
+		value->type = VALUE_NULL;
+		return scan_word(scan, p, "null");
+	default:
+		return scan_fail(scan, p, *p == '+' || *p == '.' ? JSON_NUMBER : JSON_SYNTAX);
+	}
+}
+
+/* A value that is no container. Inlined into both of its callers, which is worth a tenth of the scanner's time. */
+static inline __attribute__((always_inline)) const char *scan_scalar(struct scan *scan, const char *p,
+								     struct json_value *value)
+{
+	if (*p == '"') {
+		value->type = VALUE_STRING;
+		p = scan_string(scan, p + 1, &value->escaped);
+		return p ? p + 1 : NULL;
+	}
+	if (*p == '-' || (unsigned char)(*p - '0') <= 9) {
+		value->type = VALUE_NUMBER;
+		return scan_number(scan, p);
+	}
+	return scan_literal(scan, p, value);
+}
+
+/* From the quote that opens a key to the value behind the colon. */
+static inline const char *scan_key(struct scan *scan, const char *p, const char **key_end, bool *escaped)
+{
+	if (*p != '"')
+		return scan_fail(scan, p, JSON_SYNTAX);
+	p = scan_string(scan, p + 1, escaped);
+	if (!p)
+		return NULL;
+	*key_end = p;
+	p = skip_space(p + 1);
+	if (*p != ':')
+		return scan_fail(scan, p, JSON_SYNTAX);
+	return skip_space(p + 1);
+}
+
+/* An array or an object within the record. What encloses what is held in the bits of a word, innermost lowest. */
+static __attribute__((noinline)) const char *scan_container(struct scan *scan, const char *p)
+{
+	uint64_t are_objects = 0;
+	unsigned int depth = 1; /* the record itself */
+	struct json_value ignored;
+	const char *key_end;
+
+	for (;;) {
+		if (are_objects & 1)
+			p = scan_key(scan, p, &key_end, &ignored.escaped);
+		if (p && (*p == '{' || *p == '[')) {
+			if (depth == JSON_DEPTH_MAX)
+				return scan_fail(scan, p, JSON_DEEP);
+			depth++;
+			are_objects = are_objects << 1 | (*p == '{');
+			p = skip_space(p + 1);
+			if (*p != (are_objects & 1 ? '}' : ']'))
+				continue;
+		} else if (p) {
+			p = scan_scalar(scan, p, &ignored);
+		}
+		if (!p)
+			return NULL;
+		for (p = skip_space(p); *p == (are_objects & 1 ? '}' : ']'); p = skip_space(p + 1)) {
+			are_objects >>= 1;
+			if (--depth == 1)
+				return p + 1;
+		}
+		if (*p != ',')
+			return scan_fail(scan, p, JSON_SYNTAX);
+		p = skip_space(p + 1);
+	}
+}
+
+static inline const char *scan_value(struct scan *scan, const char *p, struct json_value *value)
+{
+	bool is_string = *p == '"';
+
+	value->start = p - scan->text + is_string;
+	value->escaped = false;
+	if (*p == '{' || *p == '[') {
+		value->type = *p == '{' ? VALUE_OBJECT : VALUE_ARRAY;
+		p = scan_container(scan, p);
+	} else {
+		p = scan_scalar(scan, p, value);
+	}
+	if (p)
+		value->length = p - scan->text - is_string - value->start;
+	return p;
+}
+
+static __attribute__((noinline)) unsigned int key_find_escaped(const struct json_names *names, const char *text,
+							       size_t length)
+{
+	/* Some bytes more than any name, so that a longer key is not cut to one. */
+	char decoded[JSON_NAME_LENGTH_MAX + 4 + sizeof(uint64_t)] = { 0 };
+
+	length = json_decode(text, length, decoded, JSON_NAME_LENGTH_MAX + 4);
+	unsigned int number = key_find(names, decoded, length);
+	return number == NO_KEY ? OTHER_KEY : number;
+}
+
+/* A key that is not the expected one. */
+static const char *scan_new_key(struct scan *scan, const char *quote, struct json_names *names, unsigned int *number)
+{
+	const char *end = quote;
+	bool escaped = false;
+	const char *p = scan_key(scan, quote, &end, &escaped);
+
+	if (!p)
+		return NULL;
+	size_t length = end - (quote + 1);
+	*number = escaped ? key_find_escaped(names, quote + 1, length) : key_learn(names, quote, length);
+	return p;
+}
+
+/* From behind the brace that opens the object to the one that closes it. */
+static inline const char *scan_members(struct scan *scan, const char *p, struct json_names *names,
+				       struct json_value *values)
+{
+	unsigned int last = OTHER_KEY, number;
+
+	p = skip_space(p);
+	if (*p == '}')
+		return p;
+	for (;;) {
+		struct json_value value = { .key = p - scan->text };
+
+		number = names->keys[last].next;
+		if (image_fits(&names->keys[number], p)) {
+			p = skip_space(p + names->keys[number].image_length);
+		} else {
+			p = scan_new_key(scan, p, names, &number);
+			names->keys[last].next = number;
+		}
+		if (p)
+			p = scan_value(scan, p, &value);
+		if (!p)
+			return NULL;
+		if (number < names->wanted)
+			values[number] = value;
+		last = number;
+		p = skip_space(p);
+		if (*p == '}')
+			return p;
+		if (*p != ',')
+			return scan_fail(scan, p, JSON_SYNTAX);
+		p = skip_space(p + 1);
+	}
+}
+
+static const char *scan_record(struct scan *scan, struct json_names *names, struct json_value *values)
+{
+	const char *p = skip_space(scan->text);
+
+	if (*p != '{')
+		return scan_fail(scan, p, JSON_NO_OBJECT);
+	const char *brace = scan_members(scan, p + 1, names, values);
+	if (!brace)
+		return NULL;
+	p = skip_space(brace + 1);
+	return p == scan->end ? brace : scan_fail(scan, p, JSON_TRAILING);
+}
+
+enum json_status json_scan(struct json_names *names, const char *text, size_t length, struct json_value *values,
+			   size_t *offset)
+{
+	struct scan scan = { .text = text, .end = text + length, .status = JSON_OK };
+
+	memset(values, 0, names->wanted * sizeof(*values));
+	if (length > UINT32_MAX) {
+		*offset = UINT32_MAX;
+		return JSON_TOO_LONG;
+	}
+	const char *brace = scan_record(&scan, names, values);
+	*offset = (brace ? brace : scan.wrong) - text;
+	return scan.status;
+}
+
+/* ---- values ---- */
+
+/* Four digits. */
+static uint32_t decode_hex(const char *digits)
+{
+	uint32_t number = 0;
+
+	for (int i = 0; i < 4; i++)
+		number = number << 4 | (uint32_t)hex_digit(digits[i]);
+	return number;
+}
+
+static size_t encode_utf8(uint32_t c, char out[4])
+{
+	if (c < 0x80) {
+		out[0] = c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = 0xc0 | c >> 6;
+		out[1] = 0x80 | (c & 0x3f);
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = 0xe0 | c >> 12;
+		out[1] = 0x80 | (c >> 6 & 0x3f);
+		out[2] = 0x80 | (c & 0x3f);
+		return 3;
+	}
+	out[0] = 0xf0 | c >> 18;
+	out[1] = 0x80 | (c >> 12 & 0x3f);
+	out[2] = 0x80 | (c >> 6 & 0x3f);
+	out[3] = 0x80 | (c & 0x3f);
+	return 4;
+}
+
+/* Takes the escape that *string begins with, both halves of a surrogate pair at once. */
+static uint32_t decode_escape(const char **string, const char *end)
+{
+	static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+	const char *p = *string;
+
+	if (p[1] != 'u') {
+		*string = p + 2;
+		return meanings[strchr(letters, p[1]) - letters];
+	}
+	*string = p + 6;
+	uint32_t c = decode_hex(p + 2);
+	if (c < 0xd800 || c > 0xdfff)
+		return c;
+	if (c < 0xdc00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u') {
+		uint32_t low = decode_hex(p + 8);
+
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			*string = p + 12;
+			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		}
+	}
+	return 0xfffd;
+}
+
+size_t json_decode(const char *string, size_t length, char *out, size_t capacity)
+{
+	const char *end = string + length;
+	size_t used = 0;
+
+	while (string < end) {
+		const char *backslash = memchr(string, '\\', end - string);
+		size_t run = (backslash ? backslash : end) - string;
+
+		if (run > capacity - used) {
+			run = utf8_cut(string, capacity - used);
+			memcpy(out + used, string, run);
+			return used + run;
+		}
+		memcpy(out + used, string, run);
+		used += run;
+		string += run;
+		if (!backslash)
+			break;
+		char character[4];
+		size_t size = encode_utf8(decode_escape(&string, end), character);
+		if (size > capacity - used)
+			break;
+		memcpy(out + used, character, size);
+		used += size;
+	}
+	return used;
+}
+
+/* The digits of an integer without its sign. */
+static bool read_digits(const char *digits, size_t length, uint64_t *number)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned int digit = (unsigned char)(digits[i] - '0');
+
+		if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
+			return false;
+	}
+	*number = sum;
+	return true;
+}
+
+bool json_read_uint64(const char *text, const struct json_value *value, uint64_t *number)
+{
+	return value->type == VALUE_NUMBER && read_digits(text + value->start, value->length, number);
+}
+
+bool json_read_int64(const char *text, const struct json_value *value, int64_t *number)
+{
+	uint64_t magnitude;
+
+	if (value->type != VALUE_NUMBER)
+		return false;
+	bool negative = text[value->start] == '-';
+	if (!read_digits(text + value->start + negative, value->length - negative, &magnitude) ||
+	    magnitude > (uint64_t)INT64_MAX + negative)
+		return false;
+	*number = negative ? (int64_t)-magnitude : (int64_t)magnitude;
+	return true;
+}
+
+bool json_read_double(const char *text, const struct json_value *value, double *number)
+{
+	uint64_t integer;
+
+	/* Nearly every number is a small integer, which needs no rounding. */
+	if (json_read_uint64(text, value, &integer) && integer <= 1ULL << 53) {
+		*number = integer;
+		return true;
+	}
+	if (value->type != VALUE_NUMBER)
+		return false;
+	/* What follows a number in JSON ends one for strtod() too. */
+	double parsed = strtod(text + value->start, NULL);
+	if (!isfinite(parsed))
+		return false;
+	*number = parsed;
+	return true;
+}
