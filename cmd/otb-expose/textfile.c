@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/otb-expose/textfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cli/diag.h"
+
+/* "DIRECTORY/" of a path, "./" where it names none; false: too long. */
+static bool directory_of(const char *path, char directory[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	int length = slash ? (int)(slash + 1 - path) : 2;
+
+	return snprintf(directory, PATH_MAX, "%.*s", length, slash ? path : "./") < PATH_MAX;
+}
+
+static bool fail(const char *path, int error)
+{
+	diag_print_errno(DIAG_ERROR, error, "cannot write '%s'", path);
+	return false;
+}
+
+bool textfile_check(const char *path)
+{
+	char directory[PATH_MAX];
+	struct stat status;
+	size_t length = strlen(path);
+
+	if (!directory_of(path, directory))
+		return fail(path, ENAMETOOLONG);
+	if (!lstat(path, &status) && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
+		diag_print(DIAG_ERROR, "cannot write '%s': not a regular file", path);
+		return false;
+	}
+	if (path[length - 1] == '/')
+		return fail(path, EISDIR);
+	if (access(directory, W_OK | X_OK))
+		return fail(path, errno);
+	if (length < strlen(".prom") || strcmp(path + length - strlen(".prom"), ".prom"))
+		diag_print(DIAG_WARN, "node_exporter does not read '%s': its name does not end in .prom", path);
+	return true;
+}
+
+static bool write_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, bytes, length);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			bytes += n;
+			length -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+/* Only this puts the new name itself on the disk. File systems that cannot do it for a directory say EINVAL. */
+static bool sync_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool synced = fd >= 0 && (!fsync(fd) || errno == EINVAL);
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return synced;
+}
+
+bool textfile_write(const char *path, const char *bytes, size_t length)
+{
+	char temporary[PATH_MAX + 32], directory[PATH_MAX];
+
+	if (!directory_of(path, directory))
+		return fail(path, ENAMETOOLONG);
+	/* In the same directory, so that it is a rename; not *.prom, so that nobody reads it. */
+	snprintf(temporary, sizeof(temporary), "%s.otb-expose.XXXXXX", directory);
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return fail(path, errno);
+	bool written = write_all(fd, bytes, length) && !fchmod(fd, 0644) && !fsync(fd);
+	int error = errno;
+	if (close(fd) && written) {
+		written = false;
+		error = errno;
+	}
+	if (written && rename(temporary, path)) {
+		written = false;
+		error = errno;
+	}
+	if (!written) {
+		unlink(temporary);
+		return fail(path, error);
+	}
+	return sync_directory(directory) || fail(path, errno);
+}
