@@ -227,11 +227,21 @@ static void check_stdout(void)
 	_exit(EXIT_FAILED);
 }
 
+/* A descriptor that the parent closed would be given to the first file we open, and be read or written as if it were
+ * stdin or stderr. A closed stdout is an error, which who writes to it reports. */
+static void open_standard_files(void)
+{
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+		exit(EXIT_FAILED);
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0 && fcntl(STDOUT_FILENO, F_GETFD) >= 0 && open("/dev/null", O_WRONLY) < 0)
+		exit(EXIT_FAILED);
+}
+
 void cli_parse(struct cli *cli, const struct argp *own, void *context, int argc, char **argv)
 {
 	struct argp_option options[N_SHARED + 1] = { 0 };
 	struct argp_child children[2] = { { own, 0, NULL, 0 } };
-	struct argp shared = { options, parse_shared, own->args_doc, own->doc, children, NULL, NULL };
+	struct argp shared = { options, parse_shared, NULL, NULL, children, NULL, NULL };
 	struct cli_input input = { cli, context };
 	unsigned int n = 0;
 
@@ -239,6 +249,7 @@ void cli_parse(struct cli *cli, const struct argp *own, void *context, int argc,
 		if (!shared_options[i].group || shared_options[i].group & cli->groups)
 			options[n++] = shared_options[i].option;
 
+	open_standard_files();
 	cli->ready_fd = -1;
 	argp_err_exit_status = EXIT_USAGE;
 	diag_init(cli->program, 0);

@@ -64,25 +64,35 @@ static void sources_sweep(struct loop *loop)
 	}
 }
 
+/* A second Ctrl-C must end a process that hangs while it reports. A SIGHUP must not: whoever moves the log does not know
+ * that the process is about to end. */
+static void signals_let_through(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void on_signal(void *context)
 {
 	struct loop *loop = context;
 	struct signalfd_siginfo info;
+	bool stops = false;
 
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP && loop->on_hangup) {
+		if (info.ssi_signo == SIGHUP && loop->on_hangup)
 			loop->on_hangup(loop->on_hangup_context);
-			continue;
-		}
-		if (!loop->stopping) {
-			sigset_t set;
-
-			/* A second Ctrl-C must end a process that hangs while it reports. */
-			signals_fill(&set);
-			sigprocmask(SIG_UNBLOCK, &set, NULL);
-		}
-		loop_stop(loop);
+		else
+			stops = true;
 	}
+	if (!stops)
+		return;
+	/* Only now: of two signals that came together the second is not there to end the process. */
+	signals_let_through();
+	loop_stop(loop);
 }
 
 int loop_open(struct loop *loop)
@@ -156,7 +166,8 @@ void loop_unwatch(struct loop *loop, int fd)
 
 static int timer_start(struct loop *loop, uint64_t ns, enum source_kind kind, loop_callback *callback, void *context)
 {
-	struct timespec time = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+	/* 0 would disarm the timer. */
+	struct timespec time = { (time_t)(ns / 1000000000), ns ? (long)(ns % 1000000000) : 1 };
 	struct itimerspec timer = { .it_value = time };
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	int error;

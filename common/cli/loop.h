@@ -3,8 +3,9 @@
  * The event loop: one epoll over signals, timers and descriptors, without signal handlers.
  *
  * From loop_open() on SIGINT, SIGTERM and SIGHUP are blocked and arrive through a signalfd; SIGPIPE is ignored, so
- * that a closed pipe is an error of write(2). SIGINT and SIGTERM stop the loop; a second one ends the process at once,
- * as it would a program that does not catch it. SIGHUP goes to the callback of loop_on_hangup(), or stops the loop.
+ * that a closed pipe is an error of write(2). SIGINT and SIGTERM stop the loop; one more behind that ends the process at
+ * once, as it would a program that does not catch it. SIGHUP goes to the callback of loop_on_hangup(), or stops the loop;
+ * behind the stop it is not heard.
  */
 #ifndef OTB_LOOP_H
 #define OTB_LOOP_H

@@ -91,6 +91,7 @@ bool parse_duration(const char *text, uint64_t *ns)
 
 	do {
 		const struct unit *unit;
+		unsigned __int128 fraction;
 		uint64_t whole, billionths;
 
 		if (!take_digits(&text, &whole) || !take_fraction(&text, &billionths))
@@ -101,9 +102,11 @@ bool parse_duration(const char *text, uint64_t *ns)
 			unit = take_unit(&text);
 		if (!unit || (previous && unit <= previous) || (billionths && *text))
 			return false;
-		if (whole > YEAR_NS / unit->size)
+		fraction = (unsigned __int128)billionths * unit->size;
+		/* What is finer than a nanosecond would be lost. */
+		if (whole > YEAR_NS / unit->size || fraction % 1000000000)
 			return false;
-		sum += whole * unit->size + (uint64_t)((unsigned __int128)billionths * unit->size / 1000000000);
+		sum += whole * unit->size + (uint64_t)(fraction / 1000000000);
 		previous = unit;
 	} while (*text);
 
@@ -119,9 +122,14 @@ bool parse_size(const char *text, uint64_t *bytes)
 
 	if (!take_digits(&text, &number))
 		return false;
-	for (size_t i = 0; i < COUNT(size_units); i++)
-		if (!strcmp(size_units[i].name, text))
-			return number && !__builtin_mul_overflow(number, size_units[i].size, bytes);
+	for (size_t i = 0; i < COUNT(size_units); i++) {
+		if (strcmp(size_units[i].name, text))
+			continue;
+		if (!number || number > UINT64_MAX / size_units[i].size)
+			return false;
+		*bytes = number * size_units[i].size;
+		return true;
+	}
 	return false;
 }
 

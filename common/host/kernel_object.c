@@ -87,9 +87,11 @@ bool cgroup_path_from_id(uint64_t id, char *path, size_t size)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, full, sizeof(full) - 1);
 	close(fd);
-	if (n < 0 || strncmp(full, mount, strlen(mount)))
+	if (n < 0)
 		return false;
 	full[n] = '\0';
+	if (strncmp(full, mount, strlen(mount)))
+		return false;
 	snprintf(path, size, "%s", full[strlen(mount)] ? full + strlen(mount) : "/");
 	return true;
 }

@@ -39,20 +39,25 @@ int output_open(struct output *output, const char *path)
 	*output = (struct output){ .fd = STDOUT_FILENO, .path = path, .capacity = QUEUE_BYTES };
 	if (path)
 		output->fd = open_path(path);
-	if (output->fd < 0) {
+	/* A closed stdout is told now: the next file to be opened would take its number, and the records. */
+	if (output->fd < 0 || fcntl(output->fd, F_GETFD) < 0) {
 		int error = -errno;
 
-		diag_print_errno(DIAG_ERROR, error, "cannot open '%s'", path);
+		diag_print_errno(DIAG_ERROR, error, "cannot open '%s'", name_of(output));
 		return error;
 	}
 	output->is_file = fd_is_file(output->fd);
 	output->queue = malloc(output->capacity);
+	if (!output->queue)
+		diag_print(DIAG_ERROR, "no memory for the output");
 	return output->queue ? 0 : -ENOMEM;
 }
 
 bool output_has_room(const struct output *output, size_t size)
 {
-	return output->capacity - (output->end - output->start) >= size;
+	size_t queued = output->end - output->start;
+
+	return !queued || output->capacity - queued >= size;
 }
 
 static void make_room(struct output *output, size_t size)
@@ -63,12 +68,14 @@ static void make_room(struct output *output, size_t size)
 		output->start = 0;
 	}
 	if (output->capacity - output->end < size) {
-		char *larger = realloc(output->queue, output->end + size);
+		/* By half more at least: an owner that does not ask for room puts many lines. */
+		size_t capacity = output->end + size + output->capacity / 2;
+		char *larger = realloc(output->queue, capacity);
 
 		if (!larger)
 			return;
 		output->queue = larger;
-		output->capacity = output->end + size;
+		output->capacity = capacity;
 	}
 }
 
@@ -112,28 +119,42 @@ static bool is_writable(int fd, int timeout_ms)
 	return poll(&poll_fd, 1, timeout_ms) > 0;
 }
 
+/* Whether the reader has gone, which must be noticed when there is nothing to write, too. */
+static bool is_hung_up(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd };
+
+	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP);
+}
+
 /*
  * Another writer may fill a shared pipe between our poll and our write, and a blocked write would hold SIGTERM off.
- * RWF_NOWAIT closes that gap on kernels whose pipes know it; on the others the gap stays.
+ * RWF_NOWAIT closes that gap where pipes know it (Linux 6.4), and takes as much of a long line as there is room for;
+ * elsewhere the gap stays, and a long line goes out in pieces that poll has found room for.
  */
 static ssize_t write_now(const struct output *output, const char *bytes, size_t size)
 {
 	struct iovec vector = { (void *)bytes, size };
 	ssize_t n;
 
-	if (!output->is_file && size <= PIPE_BUF) {
-		n = pwritev2(output->fd, &vector, 1, -1, RWF_NOWAIT);
-		if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != ESPIPE))
-			return n;
-	}
-	return write(output->fd, bytes, size);
+	if (output->is_file)
+		return write(output->fd, bytes, size);
+	n = pwritev2(output->fd, &vector, 1, -1, RWF_NOWAIT);
+	if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != ESPIPE))
+		return n;
+	return write(output->fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
 }
 
-static enum output_state fail(struct output *output, int error)
+static void lose_queue(struct output *output)
 {
 	for (size_t i = output->start; i < output->end; i++)
 		output->lost_lines += output->queue[i] == '\n';
 	output->start = output->end = 0;
+}
+
+static enum output_state fail(struct output *output, int error)
+{
+	lose_queue(output);
 	output->state = error == EPIPE ? OUTPUT_CLOSED : OUTPUT_FAILED;
 	if (error != EPIPE)
 		diag_print_errno(DIAG_ERROR, error, "cannot write to '%s'", name_of(output));
@@ -165,6 +186,8 @@ enum output_state output_flush(struct output *output)
 {
 	if (output->state == OUTPUT_CLOSED || output->state == OUTPUT_FAILED)
 		return output->state;
+	if (output->start == output->end && !output->is_file && is_hung_up(output->fd))
+		return output->state = OUTPUT_CLOSED;
 	return flush_until(output, 0);
 }
 
@@ -187,10 +210,7 @@ enum output_state output_close(struct output *output, int timeout_ms)
 
 	if (state == OUTPUT_FLUSHED || state == OUTPUT_PENDING)
 		state = flush_until(output, clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000);
-	if (state == OUTPUT_PENDING) {
-		for (size_t i = output->start; i < output->end; i++)
-			output->lost_lines += output->queue[i] == '\n';
-	}
+	lose_queue(output);
 	/* Some file systems report a full disk only here. */
 	if (output->path && close(output->fd) && errno != EINTR)
 		state = fail(output, errno);

@@ -29,8 +29,8 @@ struct output {
 	bool is_file;     /* a regular file or a device without flow control: never waits */
 	char *queue;
 	size_t start, end, capacity;
-	uint64_t lines;       /* taken */
-	uint64_t lost_lines;  /* taken and never written, known after output_close() */
+	uint64_t lines;      /* taken */
+	uint64_t lost_lines; /* taken and never written, known after output_close() */
 	enum output_state state;
 };
 
@@ -38,13 +38,13 @@ struct output {
  * reported. */
 int output_open(struct output *output, const char *path);
 
-/* Whether another line of `size` bytes fits. */
+/* Whether another line of `size` bytes fits; into an empty queue every line does. */
 bool output_has_room(const struct output *output, size_t size);
 
 /* Queues a whole line (LF included), copied. Grows the queue for a line that is larger than it. */
 void output_put(struct output *output, const char *line, size_t length);
 
-/* Writes what can be written without blocking. */
+/* Writes what can be written without blocking. With nothing queued it still notices that the reader has gone. */
 enum output_state output_flush(struct output *output);
 
 /* After a flush: opens the path again (log rotation). Goes on with the old file, and says so, where that fails. */

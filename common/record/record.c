@@ -9,8 +9,10 @@
 #include "common/record/utf8.h"
 
 /* What one value may take while the record is built. A string that is longer than a line has to be cut anyway, so it
- * is cut to this at once and the space cannot run out before RECORD_SPACE / TEXT_MAX strings. */
-enum { TEXT_MAX = RECORD_LINE_MAX, SCALAR_MAX = 48, TAIL_ROOM = 512 };
+ * is cut to this at once, and RECORD_SPACE holds as many as there can be. */
+enum { TEXT_MAX = RECORD_LINE_MAX, SCALAR_MAX = 48 };
+
+static const char truncated_start[] = ",\"truncated\":\"";
 
 #define EXACT_MAX (UINT64_C(1) << 53)
 
@@ -36,19 +38,28 @@ static void put(struct record *record, const void *bytes, size_t size)
 	record->length += size;
 }
 
-/* Begins a member: ,"name": . False, and nothing written, where `size` bytes of value might not fit. */
+/* Begins a member: ,"name": . False, and nothing written, where the line has no room for that and `size` bytes more,
+ * even with every string cut to nothing. */
 static bool begin_member(struct record *record, const char *name, size_t size)
 {
 	size_t length = strlen(name);
+	size_t fixed = record->fixed + strlen(",\"\":") + length + size;
 
-	if (record->length + length + size + TAIL_ROOM > sizeof(record->line))
+	if (fixed > RECORD_LINE_MAX)
 		return false;
+	record->fixed = fixed;
 	if (record->line[record->length - 1] != '{')
 		put(record, ",", 1);
 	put(record, "\"", 1);
 	put(record, name, length);
 	put(record, "\":", 2);
 	return true;
+}
+
+static void add_scalar(struct record *record, const char *name, const char *value, size_t size)
+{
+	if (begin_member(record, name, size))
+		put(record, value, size);
 }
 
 static char *digits_before(char *end, uint64_t value)
@@ -64,8 +75,8 @@ void record_add_uint(struct record *record, const char *name, uint64_t value)
 	char digits[SCALAR_MAX], *end = digits + sizeof(digits);
 	char *start = digits_before(end, value);
 
-	if (value < EXACT_MAX && begin_member(record, name, SCALAR_MAX))
-		put(record, start, (size_t)(end - start));
+	if (value < EXACT_MAX)
+		add_scalar(record, name, start, (size_t)(end - start));
 }
 
 void record_add_int(struct record *record, const char *name, int64_t value)
@@ -76,15 +87,15 @@ void record_add_int(struct record *record, const char *name, int64_t value)
 
 	if (value < 0)
 		*--start = '-';
-	if (magnitude < EXACT_MAX && begin_member(record, name, SCALAR_MAX))
-		put(record, start, (size_t)(end - start));
+	if (magnitude < EXACT_MAX)
+		add_scalar(record, name, start, (size_t)(end - start));
 }
 
 void record_add_double(struct record *record, const char *name, double value)
 {
 	char text[SCALAR_MAX];
 
-	if (!isfinite(value) || !begin_member(record, name, SCALAR_MAX))
+	if (!isfinite(value))
 		return;
 	/* The shortest form that reads back as the same number. */
 	for (int precision = 6; precision <= 17; precision++) {
@@ -94,13 +105,12 @@ void record_add_double(struct record *record, const char *name, double value)
 		if (sscanf(text, "%lf", &back) == 1 && back == value)
 			break;
 	}
-	put(record, text, strlen(text));
+	add_scalar(record, name, text, strlen(text));
 }
 
 void record_add_bool(struct record *record, const char *name, bool value)
 {
-	if (begin_member(record, name, SCALAR_MAX))
-		put(record, value ? "true" : "false", value ? 4 : 5);
+	add_scalar(record, name, value ? "true" : "false", value ? 4 : 5);
 }
 
 void record_add_hex(struct record *record, const char *name, uint64_t value)
@@ -115,6 +125,7 @@ void record_add_hex(struct record *record, const char *name, uint64_t value)
 static size_t escape(char out[6], const unsigned char *in, size_t valid)
 {
 	static const char hex[] = "0123456789abcdef";
+	const bool is_c1 = valid == 2 && in[0] == 0xc2 && in[1] < 0xa0;
 	static const char short_forms[0x20] = {
 		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
 	};
@@ -128,10 +139,12 @@ static size_t escape(char out[6], const unsigned char *in, size_t valid)
 		out[1] = *in < 0x20 ? short_forms[*in] : (char)*in;
 		return 2;
 	}
-	if (*in < 0x20 || *in == 0x7f) {
+	if (*in < 0x20 || *in == 0x7f || is_c1) {
+		unsigned char code = in[is_c1]; /* U+0080 to U+009F are C2 and the code itself */
+
 		memcpy(out, "\\u00", 4);
-		out[4] = hex[*in >> 4];
-		out[5] = hex[*in & 15];
+		out[4] = hex[code >> 4];
+		out[5] = hex[code & 15];
 		return 6;
 	}
 	memcpy(out, in, valid);
@@ -175,7 +188,10 @@ void record_add_bytes(struct record *record, const char *name, const void *bytes
 {
 	struct record_text *text;
 
-	if (record->n_texts == RECORD_TEXTS_MAX || !begin_member(record, name, TEXT_MAX + 2))
+	if (record->n_texts == RECORD_TEXTS_MAX)
+		return;
+	/* A second time the name stands in `truncated`. */
+	if (!begin_member(record, name, strlen("\"\"") + strlen(name) + strlen(",")))
 		return;
 	put(record, "\"", 1);
 	text = &record->texts[record->n_texts++];
@@ -195,10 +211,11 @@ void record_begin(struct record *record, uint64_t wall_ns, const char *event)
 {
 	char time[CLOCK_TEXT_SIZE];
 
+	clock_format(wall_ns, time);
 	record->length = 0;
 	record->n_texts = 0;
+	record->fixed = strlen("{}\n") + strlen(truncated_start) + strlen("\"") + strlen(time);
 	put(record, "{", 1);
-	clock_format(wall_ns, time);
 	record_add_text(record, "time", time);
 	record_add_text(record, "event", event);
 }
@@ -237,11 +254,12 @@ static void cut_text(struct record *record, struct record_text *text, size_t len
 		later->start -= (uint32_t)removed;
 }
 
+/* But for `time`, the first, which is never cut. */
 static struct record_text *longest_text(struct record *record)
 {
-	struct record_text *longest = &record->texts[0];
+	struct record_text *longest = &record->texts[1];
 
-	for (unsigned int i = 1; i < record->n_texts; i++)
+	for (unsigned int i = 2; i < record->n_texts; i++)
 		if (record->texts[i].length > longest->length)
 			longest = &record->texts[i];
 	return longest;
@@ -255,12 +273,12 @@ static size_t truncated_size(const struct record *record)
 	for (unsigned int i = 0; i < record->n_texts; i++)
 		if (record->texts[i].cut)
 			size += strlen(record->texts[i].name) + 1;
-	return size ? size - 1 + strlen(",\"truncated\":\"\"") : 0;
+	return size ? size - 1 + strlen(truncated_start) + strlen("\"") : 0;
 }
 
 static void put_truncated(struct record *record)
 {
-	const char *comma = ",\"truncated\":\"";
+	const char *comma = truncated_start;
 
 	for (unsigned int i = 0; i < record->n_texts; i++) {
 		if (!record->texts[i].cut)
@@ -275,21 +293,20 @@ static void put_truncated(struct record *record)
 /* Cuts the longest string until the line, closed and with `truncated` in it, is short enough. */
 static void fit(struct record *record)
 {
-	const size_t closing = strlen("}\n");
-
 	for (;;) {
 		struct record_text *longest = longest_text(record);
-		size_t total = record->length + truncated_size(record) + closing;
-		size_t excess;
+		size_t named = truncated_size(record);
+		size_t total = record->length + named + strlen("}\n");
+		size_t excess, half = longest->length / 2;
 
 		if (total <= RECORD_LINE_MAX)
 			return;
 		excess = total - RECORD_LINE_MAX;
 		if (!longest->cut) /* its name is about to be added */
-			excess += strlen(",\"truncated\":\"\"") + strlen(longest->name);
-		if (!longest->length)
-			return; /* numbers alone cannot be that long: RECORD_LINE_MAX is a hundred of them */
-		cut_text(record, longest, excess < longest->length ? longest->length - excess : 0);
+			excess +=
+				(named ? strlen(",") : strlen(truncated_start) + strlen("\"")) + strlen(longest->name);
+		/* By half at most: of two long strings neither goes to nothing while the other stays whole. */
+		cut_text(record, longest, excess < half ? longest->length - excess : half);
 	}
 }
 

@@ -8,10 +8,11 @@
  *	size_t length = record_end(&record);    record.line holds `length` bytes, LF included
  *
  * Invariants, whatever goes in: the line is valid JSON in valid UTF-8 of at most RECORD_LINE_MAX bytes. Bytes that are
- * not UTF-8 become U+FFFD, control characters are escaped. Where the line would be longer, the longest string is cut
- * at a character and named in the field `truncated` (several: with commas between). Names are the program's own, and
- * need no escaping. A number that a double cannot hold exactly (2^53 and above) is left out, as is one that is not
- * finite.
+ * not UTF-8 become U+FFFD, control characters (C1 too, which steer terminals as well) are escaped. Where the line would
+ * be longer, the longest string, but `time`, is cut at a character and named in the field `truncated` (several: with
+ * commas between). Names are the program's own, and need no escaping. An integer that a double need not hold exactly
+ * (2^53 and above) is left out, as is a double that is not finite, a string behind RECORD_TEXTS_MAX others, and a field
+ * that the line would have no room for with every string cut to nothing.
  */
 #ifndef OTB_RECORD_H
 #define OTB_RECORD_H
@@ -21,10 +22,10 @@
 #include <stdint.h>
 
 enum {
-	RECORD_LINE_MAX = 3584,  /* design.md section 2: filters append, and a pipe takes 4096 bytes whole */
-	RECORD_SPACE = 64 * 1024, /* room while the record is built, before strings are cut */
+	RECORD_LINE_MAX = 3584, /* design.md section 2: filters append, and a pipe takes 4096 bytes whole */
 	RECORD_TEXTS_MAX = 64,
 	RECORD_LABELS_MAX = 32,
+	RECORD_SPACE = (RECORD_TEXTS_MAX + 1) * RECORD_LINE_MAX, /* while it is built: before strings are cut */
 };
 
 struct record_text { /* a string value that may still be cut */
@@ -36,6 +37,7 @@ struct record_text { /* a string value that may still be cut */
 struct record {
 	char line[RECORD_SPACE];
 	size_t length;
+	size_t fixed; /* the line's bytes if every string were cut to nothing, and named */
 	struct record_text texts[RECORD_TEXTS_MAX];
 	unsigned int n_texts;
 	struct { /* constant fields, appended to every record */

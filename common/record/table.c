@@ -47,19 +47,43 @@ void table_init(struct table *table, const struct table_column *columns, unsigne
 			table->rank = columns[i].rank;
 }
 
+/* C1 (U+0080 to U+009F) steers a terminal as C0 does. */
+static bool is_control(const unsigned char *character, size_t length)
+{
+	if (length == 2)
+		return character[0] == 0xc2 && character[1] < 0xa0;
+	return character[0] < 0x20 || character[0] == 0x7f;
+}
+
+static void copy_printable(char cell[TABLE_CELL_SIZE], const unsigned char *text, size_t size)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < size;) {
+		size_t valid = utf8_sequence(text + i, size - i);
+		bool shown = valid && !is_control(text + i, valid);
+
+		if (length + (shown ? valid : 1) >= TABLE_CELL_SIZE)
+			break;
+		if (shown)
+			memcpy(cell + length, text + i, valid);
+		else
+			cell[length] = '?';
+		length += shown ? valid : 1;
+		i += valid ? valid : 1;
+	}
+	cell[length] = '\0';
+}
+
 void table_set(struct table *table, unsigned int column, const char *format, ...)
 {
-	char raw[TABLE_CELL_SIZE];
-	char *cell = table->cells[column];
+	char raw[2 * TABLE_CELL_SIZE + 4]; /* a character that is torn at its end lies behind what a cell takes */
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(raw, sizeof(raw), format, arguments);
 	va_end(arguments);
-	utf8_clean(cell, TABLE_CELL_SIZE, raw, strlen(raw));
-	for (; *cell; cell++)
-		if ((unsigned char)*cell < 0x20 || *cell == 0x7f)
-			*cell = '?';
+	copy_printable(table->cells[column], (const unsigned char *)raw, strlen(raw));
 }
 
 /* Characters, not bytes: a continuation byte takes no column of its own. */
@@ -88,7 +112,7 @@ static void put_text(struct line *line, const char *text)
 {
 	size_t length = strlen(text);
 
-	if (length > TABLE_LINE_SIZE - 2 - line->length)
+	if (line->length + length > TABLE_LINE_SIZE - 2)
 		return;
 	memcpy(line->text + line->length, text, length);
 	line->length += length;
