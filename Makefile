@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# From sources to programs, in the order in which things are made:
+#
+#	bpf/NAME.bpf.c -> build/bpf/NAME.bpf.o -> build/bpf/NAME.skel.h     #include "bpf/NAME.skel.h"
+#	common/*/*.c -> build/libcommon.a
+#	cmd/otb-NAME/*.c or cmd/otb-NAME.c -> build/otb-NAME
+#	tests/{unit,target,bench,fuzz}/NAME.c -> build/tests/...
+#
+# make            the programs                       make check          every test (scripts/check)
+# make tests      unit tests, targets, benchmarks    make fuzz           the fuzzers
+# make install    PREFIX=, DESTDIR=                  make uninstall      removes what install puts there
+# make dist       build/otb-VERSION.tar.gz           make clean
+#
+# What is missing, scripts/setup installs.
+
+# ---- Knobs: set them on the command line or in the environment ------------------------------------------------------
+
+# DEV=1: warnings are errors. SAN=1: AddressSanitizer and UndefinedBehaviorSanitizer, in build-san. V=1: show commands.
+DEV ?= 0
+SAN ?= 0
+V ?= 0
+
+# make's own default for CC is cc, which ?= would keep.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+# Not on a user's PATH in Debian; a wrapper that knows only its own kernel in Ubuntu: the first that works.
+BPFTOOL ?= $(shell for t in $$(command -v bpftool) /usr/sbin/bpftool /usr/lib/linux-tools*/bpftool \
+	/usr/lib/linux-tools/*/bpftool; do $$t version >/dev/null 2>&1 && { echo $$t; break; }; done)
+LLVM_STRIP ?= $(shell $(CLANG) -print-prog-name=llvm-strip 2>/dev/null)
+ARCH ?= $(shell uname -m)
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+
+BUILD ?= $(if $(filter 1,$(SAN)),build-san,build)
+
+# ---- Sources --------------------------------------------------------------------------------------------------------
+
+VERSION := $(shell sed -n 's/^.define OTB_VERSION "\(.*\)"/\1/p' common/cli/cli.h)
+
+PROGRAMS := $(sort $(patsubst cmd/%.c,$(BUILD)/%,$(wildcard cmd/otb-*.c)) \
+	$(patsubst cmd/%/,$(BUILD)/%,$(dir $(wildcard cmd/otb-*/*.c))))
+BPF := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/*.bpf.c))
+TEST_BPF := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/target/*.bpf.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+TARGETS := $(patsubst tests/target/%.c,$(BUILD)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/target/*.c)))
+BENCHMARKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+
+# objects SOURCES, fuzz_objects SOURCES
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+fuzz_objects = $(patsubst %.c,$(BUILD)/fuzz/%.o,$(1))
+# sources_of PROGRAM
+sources_of = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
+
+COMMON_OBJS := $(call objects,$(wildcard common/*/*.c))
+CMD_OBJS := $(call objects,$(wildcard cmd/otb-*.c cmd/otb-*/*.c))
+TARGET_OBJS := $(call objects,$(filter-out %.bpf.c,$(wildcard tests/target/*.c)))
+TEST_OBJS := $(call objects,$(wildcard tests/unit/*.c tests/bench/*.c))
+FUZZ_OBJS := $(call fuzz_objects,$(wildcard common/*/*.c cmd/otb-*.c cmd/otb-*/*.c tests/fuzz/*.c))
+
+# ---- Libraries ------------------------------------------------------------------------------------------------------
+
+# Every program is offered these, and --as-needed and libcommon.a see to it that it is linked only with what it uses.
+PACKAGES := libbpf libelf zlib jansson libcap
+# What one program alone needs: LIBS_otb-NAME := -lmicrohttpd
+# What a test or fuzzer takes from a program beside common: PARTS_NAME := cmd/otb-expose/rules.c
+
+# ---- Flags ----------------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
+	-Wwrite-strings -Wundef -Wpointer-arith $(if $(filter 1,$(DEV)),-Werror)
+
+# try FLAGS: the flags, if the compiler takes them without a warning
+try = $(shell echo | $(CC) -Werror $(1) -x c -S -o - - >/dev/null 2>&1 && echo '$(1)')
+
+# glibc warns where the compiler cannot do level 3. Distributions predefine a level, hence -U. The sanitizers' own
+# checks replace it.
+FORTIFY := $(or $(call try,-O2 -include features.h -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
+HARDENING := -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) \
+	$(call try,$(if $(filter x86_64,$(ARCH)),-fcf-protection,-mbranch-protection=standard)) \
+	-U_FORTIFY_SOURCE $(if $(filter 1,$(SAN)),,$(filter -D%,$(FORTIFY)))
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+C_FLAGS := -std=gnu17 -D_GNU_SOURCE -fno-common -I. -I$(BUILD) -MMD -MP $(WARNINGS) $(HARDENING) \
+	$(if $(filter 1,$(SAN)),$(SANITIZERS)) $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LINK_FLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(filter 1,$(SAN)),$(SANITIZERS))
+LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
+FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -g -O1 -fno-common -I. -I$(BUILD) -MMD -MP $(SANITIZERS)
+
+# -mcpu=v2 is what every kernel since 4.14 runs, and makes an atomic operation that needs 5.12 an error here instead of
+# a program that does not load there. Distributions whose clang has a stack protector by default must not apply it.
+# BPF_CORE_READ() declares what clang from 21 on warns of.
+BPF_ARCH := $(or $(patsubst %:$(ARCH),%,$(filter %:$(ARCH),x86:x86_64 arm64:aarch64 s390:s390x riscv:riscv64 \
+	powerpc:ppc64le)),$(ARCH))
+BPF_FLAGS := --target=bpf -mcpu=v2 -std=gnu17 -g -O2 -fno-stack-protector -D__TARGET_ARCH_$(BPF_ARCH) -I. -MMD -MP \
+	-idirafter /usr/include/$(ARCH)-linux-gnu -Wall -Wextra -Wshadow -Wno-unknown-warning-option \
+	-Wno-default-const-init-var-unsafe $(if $(filter 1,$(DEV)),-Werror)
+
+MISSING := $(strip $(shell for p in $(PACKAGES); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done) \
+	$(if $(BPFTOOL),,bpftool) \
+	$(shell for t in $(CC) $(CLANG); do command -v $$t >/dev/null || echo $$t; done))
+
+# say WHAT FILE: one short line instead of the command
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+Q := $(if $(filter 1,$(V)),,@)
+
+# ---- Goals ----------------------------------------------------------------------------------------------------------
+
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.SUFFIXES:
+.PHONY: all tests fuzz check install uninstall dist clean FORCE
+
+all: $(PROGRAMS)
+tests: all $(UNIT_TESTS) $(TARGETS) $(BENCHMARKS)
+fuzz: $(FUZZERS)
+
+# ---- What was used last time: two files that change only with their content, so that a changed flag compiles and a
+# ---- source that came or went links again
+
+REMEMBER_flags := $(shell $(CC) --version 2>&1 | head -n 1) $(CC) $(CPPFLAGS) $(CFLAGS) $(C_FLAGS) $(LDFLAGS) \
+	$(LINK_FLAGS) $(LIBS) $(CLANG) $(BPF_FLAGS) $(FUZZ_FLAGS) $(BPFTOOL) $(LLVM_STRIP) $(addprefix missing-,$(MISSING))
+REMEMBER_objects := $(COMMON_OBJS) $(CMD_OBJS) $(foreach v,$(filter LIBS_% PARTS_%,$(.VARIABLES)),$(v)=$($(v)))
+
+# differs A B
+differs = $(if $(filter-out $(1),$(2))$(filter-out $(2),$(1)),differs)
+$(foreach n,flags objects,$(if $(call differs,$(file <$(BUILD)/$(n)),$(REMEMBER_$(n))),$(eval $(BUILD)/$(n): FORCE)))
+
+$(BUILD)/flags $(BUILD)/objects:
+	$(if $(MISSING),$(error missing: $(MISSING). scripts/setup installs it))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(REMEMBER_$(@F)))' > $@
+
+# ---- BPF: object, then skeleton -------------------------------------------------------------------------------------
+
+# The DWARF would make each program some 50 kB larger; the BTF, which CO-RE needs, stays.
+$(BPF) $(TEST_BPF): $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MT $@ -MF $(@:.o=.d) -c $< -o $@
+	$(Q)if command -v $(or $(LLVM_STRIP),llvm-strip) >/dev/null; then $(or $(LLVM_STRIP),llvm-strip) -g $@; fi
+
+$(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@
+
+# ---- C: object, library, program ------------------------------------------------------------------------------------
+
+# Which skeleton an object needs is known (from its .d file) once it has been compiled; before that, all come first.
+$(CMD_OBJS): | $(BPF:.bpf.o=.skel.h)
+$(TARGET_OBJS): | $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h)
+
+$(COMMON_OBJS) $(CMD_OBJS) $(TARGET_OBJS) $(TEST_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/libcommon.a: $(COMMON_OBJS) $(BUILD)/objects
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(COMMON_OBJS)
+
+$(PROGRAMS): $(BUILD)/%: $$(call objects,$$(call sources_of,$$(@F))) $(BUILD)/libcommon.a $(BUILD)/objects
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LINK_FLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(LIBS) -o $@
+
+# ---- Tests ----------------------------------------------------------------------------------------------------------
+
+$(TARGETS): $(BUILD)/tests/%: $(BUILD)/obj/tests/target/%.o
+$(UNIT_TESTS) $(BENCHMARKS): $(BUILD)/%: $(BUILD)/obj/%.o
+
+$(TARGETS) $(UNIT_TESTS) $(BENCHMARKS): $$(call objects,$$(PARTS_$$(@F))) $(BUILD)/libcommon.a $(BUILD)/objects
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LINK_FLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(LIBS) -o $@
+
+# libFuzzer is clang's, so common is compiled a second time for it.
+$(FUZZ_OBJS): $(BUILD)/fuzz/%.o: %.c $(BUILD)/flags
+	$(call say,FUZZCC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/fuzz/libcommon.a: $(filter $(BUILD)/fuzz/common/%,$(FUZZ_OBJS)) $(BUILD)/objects
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(FUZZERS): $(BUILD)/%: $(BUILD)/fuzz/%.o $$(call fuzz_objects,$$(PARTS_$$(@F))) $(BUILD)/fuzz/libcommon.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) -Wl,--as-needed $(LIBS) -o $@
+
+check:
+	scripts/check --no-setup
+
+# ---- Install --------------------------------------------------------------------------------------------------------
+
+# A program whose man page is in section 8 is for root and goes to sbin. One "from:to" word for each file.
+SBIN := $(foreach p,$(notdir $(PROGRAMS)),$(if $(wildcard man/$(p).8),$(p)))
+BIN := $(filter-out $(SBIN),$(notdir $(PROGRAMS)))
+# into FOLDER,FILES
+into = $(foreach f,$(2),$(f):$(1)/$(notdir $(f)))
+INSTALL := \
+	$(call into,$(PREFIX)/bin,$(addprefix $(BUILD)/,$(BIN))) \
+	$(call into,$(PREFIX)/sbin,$(addprefix $(BUILD)/,$(SBIN))) \
+	$(foreach s,1 7 8,$(call into,$(PREFIX)/share/man/man$(s),$(wildcard man/*.$(s)))) \
+	$(call into,$(BASHDIR),$(wildcard completions/bash/*)) \
+	$(call into,$(ZSHDIR),$(wildcard completions/zsh/*)) \
+	$(call into,$(FISHDIR),$(wildcard completions/fish/*))
+
+install: all
+	$(Q)set -e; for pair in $(INSTALL); do \
+		from=$${pair%%:*} to='$(DESTDIR)'$${pair#*:}; mode=0644; \
+		[ ! -x "$$from" ] || mode=0755; \
+		$(if $(filter 1,$(V)),,echo "  INSTALL $$to";) install -D -m $$mode "$$from" "$$to"; \
+	done
+
+uninstall:
+	$(Q)rm -f $(foreach pair,$(INSTALL),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))')
+
+# ---- Source archive: the same bytes from the same commit ------------------------------------------------------------
+
+DIST := otb-$(VERSION)
+
+dist:
+	$(call say,DIST,$(BUILD)/$(DIST).tar.gz)
+	@git rev-parse --verify HEAD >/dev/null && git ls-files --error-unmatch Makefile >/dev/null
+	@mkdir -p $(BUILD)
+	$(Q)git ls-files -z | LC_ALL=C sort -z | tar --create --file=$(BUILD)/$(DIST).tar --no-recursion --null \
+		--format=ustar --transform='s,^,$(DIST)/,' --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 \
+		--numeric-owner --mode=u+rw,go=u,go-w --files-from=-
+	$(Q)gzip -9 -n -f $(BUILD)/$(DIST).tar
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/bpf/*.d $(BUILD)/tests/target/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d \
+	$(BUILD)/fuzz/*/*/*.d)
