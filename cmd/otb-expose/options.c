@@ -42,8 +42,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->textfile = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", arg);
-		return 0;
+		cli_refuse_argument(state, arg);
 	case ARGP_KEY_END:
 		if (options->once && options->textfile)
 			argp_error(state, "--once and --textfile: only one can be");

@@ -169,6 +169,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_BY:
 		set_key(options, arg, state);
 		return 0;
+	case ARGP_KEY_ARG:
+		cli_refuse_argument(state, arg);
 	case ARGP_KEY_END:
 		check_combination(options, state);
 		return 0;

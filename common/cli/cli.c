@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,10 +60,23 @@ enum exit_code exit_worse(enum exit_code a, enum exit_code b)
 	return rank[a] >= rank[b] ? a : b;
 }
 
+/* Not argp_error(), which would hand what it quotes to the terminal as it is. */
+static void __attribute__((noreturn)) fail_usage(const struct argp_state *state)
+{
+	argp_state_help(state, stderr, ARGP_HELP_SEE);
+	exit(EXIT_USAGE);
+}
+
 void cli_refuse(const struct argp_state *state, const char *option, const char *value, const char *expected)
 {
-	argp_error(state, "--%s: '%s' is not %s", option, value, expected);
-	exit(EXIT_USAGE); /* argp_error() does not return, but does not say so either */
+	diag_print(DIAG_ERROR, "--%s: '%s' is not %s", option, value, expected);
+	fail_usage(state);
+}
+
+void cli_refuse_argument(const struct argp_state *state, const char *argument)
+{
+	diag_print(DIAG_ERROR, "'%s' is not an option, and no argument is expected", argument);
+	fail_usage(state);
 }
 
 static bool is_field_name(const char *name, size_t length)
@@ -221,7 +235,7 @@ static error_t parse_shared(int key, char *arg, struct argp_state *state)
 /* --help > /dev/full is a failed write as any other. */
 static void check_stdout(void)
 {
-	if (!fflush(stdout) && !ferror(stdout))
+	if ((!fflush(stdout) && !ferror(stdout)) || errno == EPIPE)
 		return;
 	diag_print_errno(DIAG_ERROR, errno, "cannot write to stdout");
 	_exit(EXIT_FAILED);
@@ -250,6 +264,7 @@ void cli_parse(struct cli *cli, const struct argp *own, void *context, int argc,
 			options[n++] = shared_options[i].option;
 
 	open_standard_files();
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2), and no failure */
 	cli->ready_fd = -1;
 	argp_err_exit_status = EXIT_USAGE;
 	diag_init(cli->program, 0);

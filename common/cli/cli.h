@@ -79,4 +79,7 @@ void cli_parse(struct cli *cli, const struct argp *own, void *context, int argc,
 void cli_refuse(const struct argp_state *state, const char *option, const char *value, const char *expected)
 	__attribute__((noreturn));
 
+/* The same for an argument that is no option, where the tool takes none. */
+void cli_refuse_argument(const struct argp_state *state, const char *argument) __attribute__((noreturn));
+
 #endif

@@ -85,7 +85,7 @@ static void on_signal(void *context)
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP && loop->on_hangup)
 			loop->on_hangup(loop->on_hangup_context);
-		else
+		else if (info.ssi_signo != SIGHUP || !loop->ignores_hangup)
 			stops = true;
 	}
 	if (!stops)
@@ -97,9 +97,12 @@ static void on_signal(void *context)
 
 int loop_open(struct loop *loop)
 {
+	struct sigaction hangup;
 	sigset_t set;
 
 	*loop = (struct loop){ .epoll_fd = -1, .signal_fd = -1 };
+	/* nohup(1) has it ignored, but a blocked signal is handed to a signalfd all the same. */
+	loop->ignores_hangup = !sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler == SIG_IGN;
 	signals_fill(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);

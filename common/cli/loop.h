@@ -4,8 +4,8 @@
  *
  * From loop_open() on SIGINT, SIGTERM and SIGHUP are blocked and arrive through a signalfd; SIGPIPE is ignored, so
  * that a closed pipe is an error of write(2). SIGINT and SIGTERM stop the loop; one more behind that ends the process at
- * once, as it would a program that does not catch it. SIGHUP goes to the callback of loop_on_hangup(), or stops the loop;
- * behind the stop it is not heard.
+ * once, as it would a program that does not catch it. SIGHUP goes to the callback of loop_on_hangup(), else it stops the
+ * loop unless it was ignored before; behind the stop it is not heard.
  */
 #ifndef OTB_LOOP_H
 #define OTB_LOOP_H
@@ -20,6 +20,7 @@ struct loop_source;
 struct loop {
 	int epoll_fd, signal_fd;
 	bool stopping;
+	bool ignores_hangup; /* as nohup(1) wants it */
 	unsigned int n_ready; /* sources that are always ready (regular files) */
 	struct loop_source *sources;
 	loop_callback *before_sleep, *on_hangup;
