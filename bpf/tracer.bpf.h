@@ -13,7 +13,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024); /* --buffer sets it before the load */
+	__uint(max_entries, 2 * 1024 * 1024); /* --buffer sets it before the load */
 } ring SEC(".maps");
 
 struct {

@@ -25,7 +25,7 @@ struct shared_option {
 
 static const struct shared_option shared_options[] = {
 	{ CLI_TRACER, { "pid", 'p', "PID", 0, "Only this process; may be given several times", HELP_COMMON } },
-	{ CLI_TRACER, { "buffer", OPTION_BUFFER, "SIZE", 0, "Size of the ring buffer (64K to 1G)", HELP_COMMON } },
+	{ CLI_TRACER, { "buffer", OPTION_BUFFER, "SIZE", 0, "Size of the ring buffer (4K to 1G; 2M)", HELP_COMMON } },
 	{ 0, { "duration", 'd', "TIME", 0, "Stop after TIME (500ms, 10s, 1m30s)", HELP_COMMON } },
 	{ 0, { "count", 'n', "N", 0, "Stop after N records", HELP_COMMON } },
 	{ CLI_SUMMARY, { "summary", 's', NULL, 0, "Aggregates instead of single events", HELP_COMMON } },

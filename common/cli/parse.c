@@ -13,8 +13,12 @@ struct unit {
 
 /* Falling: a duration names each unit once, in this order. */
 static const struct unit duration_units[] = {
-	{ "d", 86400 * UINT64_C(1000000000) }, { "h", 3600 * UINT64_C(1000000000) }, { "m", 60 * UINT64_C(1000000000) },
-	{ "s", UINT64_C(1000000000) },         { "ms", 1000000 },                    { "us", 1000 },
+	{ "d", 86400 * UINT64_C(1000000000) },
+	{ "h", 3600 * UINT64_C(1000000000) },
+	{ "m", 60 * UINT64_C(1000000000) },
+	{ "s", UINT64_C(1000000000) },
+	{ "ms", 1000000 },
+	{ "us", 1000 },
 	{ "ns", 1 },
 };
 

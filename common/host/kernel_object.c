@@ -29,8 +29,8 @@ bool cgroup_id_from_path(const char *path, uint64_t *id)
 		return false;
 	}
 	if (!S_ISDIR(status.st_mode) || fs.f_type != CGROUP2_SUPER_MAGIC) {
-		diag_print(DIAG_ERROR, "--cgroup: '%s' is not a directory of a cgroup2 file system (see 'mount -t cgroup2')",
-			   path);
+		diag_print(DIAG_ERROR,
+			   "--cgroup: '%s' is not a directory of a cgroup2 file system (see 'mount -t cgroup2')", path);
 		return false;
 	}
 	*id = status.st_ino;
@@ -109,8 +109,8 @@ static bool netns_from_path(const char *path, uint64_t *inode)
 	is_netns = ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET && !fstat(fd, &status);
 	close(fd);
 	if (!is_netns) {
-		diag_print(DIAG_ERROR, "--netns: '%s' is not a network namespace (try /proc/PID/ns/net or /run/netns/NAME)",
-			   path);
+		diag_print(DIAG_ERROR,
+			   "--netns: '%s' is not a network namespace (try /proc/PID/ns/net or /run/netns/NAME)", path);
 		return false;
 	}
 	*inode = status.st_ino;

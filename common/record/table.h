@@ -31,8 +31,7 @@ struct table {
 void table_init(struct table *table, const struct table_column *columns, unsigned int n_columns, unsigned int width);
 
 /* Fills a cell of the next row; one that is not filled is shown as '-'. */
-void table_set(struct table *table, unsigned int column, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void table_set(struct table *table, unsigned int column, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Writes the titles, or the row (which is empty again then), LF included, and returns the length. */
 size_t table_format_titles(const struct table *table, char line[TABLE_LINE_SIZE]);
