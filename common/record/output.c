@@ -21,9 +21,9 @@ static const char *name_of(const struct output *output)
 	return output->path ? output->path : "stdout";
 }
 
-static int open_path(const char *path)
+static int open_path(const char *path, int more_flags)
 {
-	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | more_flags, 0644);
 }
 
 /* A regular file or block device never makes a writer wait for a reader; /dev/full and /dev/null do not either. */
@@ -38,7 +38,7 @@ int output_open(struct output *output, const char *path)
 {
 	*output = (struct output){ .fd = STDOUT_FILENO, .path = path, .capacity = QUEUE_BYTES };
 	if (path)
-		output->fd = open_path(path);
+		output->fd = open_path(path, 0);
 	/* A closed stdout is told now: the next file to be opened would take its number, and the records. */
 	if (output->fd < 0 || fcntl(output->fd, F_GETFD) < 0) {
 		int error = -errno;
@@ -193,9 +193,10 @@ enum output_state output_flush(struct output *output)
 
 void output_reopen(struct output *output)
 {
-	int fd = open_path(output->path);
+	/* A FIFO that nobody reads must not hold up what is running. */
+	int fd = open_path(output->path, O_NONBLOCK);
 
-	if (fd < 0) {
+	if (fd < 0 || fcntl(fd, F_SETFL, O_APPEND)) {
 		diag_print_errno(DIAG_ERROR, errno, "cannot open '%s' again, going on with the old file", output->path);
 		return;
 	}

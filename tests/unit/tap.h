@@ -21,12 +21,14 @@ static inline __attribute__((format(printf, 2, 3))) void check(bool passed, cons
 		if (*c < ' ' || *c > '~' || *c == '#')
 			*c = '?';
 	printf("%sok %u - %s\n", passed ? "" : "not ", ++n_tests, what);
+	fflush(stdout); /* a child must not have it to print again, nor a crash swallow it */
 	n_failed += !passed;
 }
 
 static inline void skip(const char *what, const char *reason)
 {
 	printf("ok %u - %s # SKIP %s\n", ++n_tests, what, reason);
+	fflush(stdout);
 }
 
 /* Prints the plan and returns the exit status. */
