@@ -1,0 +1,375 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Help, man pages and completions say the same, and what they say is so: options, fields, examples.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load lib/net
+	load lib/cases
+	load lib/tracer
+	ROOT=$TRACER_ROOT
+	PROGRAMS=()
+	local path
+	for path in "$TRACER_BUILD"/otb-*; do
+		[[ ! -f $path || ! -x $path ]] || PROGRAMS+=("${path##*/}")
+	done
+	[ "${#PROGRAMS[@]}" -gt 0 ] || { echo "no programs in $TRACER_BUILD" && return 1; }
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	tracer_kill
+	net_down
+}
+
+need_tool() {
+	command -v "$1" >/dev/null || skip "no $1"
+}
+
+need_bpf() {
+	bpf_permitted || skip 'eBPF is not permitted here'
+}
+
+# ---- what each says --------------------------------------------------------------------------------------------------
+
+page_of() { # PROGRAM
+	ls "$ROOT/man/$1".[18]
+}
+
+# All print options, sorted, one a line, with their dashes.
+
+options_in_help() { # PROGRAM
+	"$TRACER_BUILD/$1" --help | grep -oE '^ +(-[[:alnum:]], )?--[a-z0-9-]+' | grep -oE -- '--?[[:alnum:]][a-z0-9-]*' | sort -u
+}
+
+# Those that head an item of a list in the section OPTIONS.
+options_in_page() { # PAGE
+	mandoc -T ascii "$1" | col -bx | awk '/^[A-Z]/ { inside = $0 ~ /^OPTIONS/ } inside && /^     -/' |
+		grep -oE -- '(^|[ ,;])--?[[:alnum:]][a-z0-9-]*' | tr -d ' ,;' | sort -u
+}
+
+# complete_SHELL PROGRAM WORD...: what the shell offers for the last word, one a line; the last word may be empty
+
+complete_bash() {
+	(
+		set +e # compopt fails where no completion is under way
+		# shellcheck disable=SC1090
+		source "$ROOT/completions/bash/$1"
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+		function=$(complete -p "$1" | grep -oE -- '-F [^ ]+')
+		"${function#-F }"
+		printf '%s\n' "${COMPREPLY[@]}"
+	)
+}
+
+complete_zsh() {
+	timeout 60 zsh -f "$ROOT/tests/lib/complete.zsh" "$ROOT/completions/zsh" "$*"
+}
+
+complete_fish() {
+	HOME=$BATS_TEST_TMPDIR fish -N -c 'source $argv[1]; complete -C "$argv[2]"' "$ROOT/completions/fish/$1.fish" "$*" |
+		cut -f 1
+}
+
+options_in_completion() { # SHELL PROGRAM
+	{ "complete_$1" "$2" -- && "complete_$1" "$2" -; } | grep -E -- '^--?[[:alnum:]]' | sed 's/=$//' | sort -u
+}
+
+same() { # WHAT WANTED GOT
+	diff <(printf '%s\n' "$2") <(printf '%s\n' "$3") || { echo "< help, > $1" && return 1; }
+}
+
+# ---- options ---------------------------------------------------------------------------------------------------------
+
+@test "every program has help, a man page and completions" {
+	for program in "${PROGRAMS[@]}"; do
+		[ "$(options_in_help "$program" | wc -l)" -gt 10 ]
+		page_of "$program"
+		ls "$ROOT/completions/bash/$program" "$ROOT/completions/zsh/_$program" "$ROOT/completions/fish/$program.fish"
+	done
+}
+
+@test "help and man page name the same options" {
+	need_tool mandoc
+	for program in "${PROGRAMS[@]}"; do
+		same "man page of $program" "$(options_in_help "$program")" "$(options_in_page "$(page_of "$program")")"
+	done
+}
+
+@test "help and bash completion name the same options" {
+	for program in "${PROGRAMS[@]}"; do
+		same "bash, $program" "$(options_in_help "$program")" "$(options_in_completion bash "$program")"
+	done
+}
+
+@test "help and zsh completion name the same options" {
+	need_tool zsh
+	for program in "${PROGRAMS[@]}"; do
+		same "zsh, $program" "$(options_in_help "$program")" "$(options_in_completion zsh "$program")"
+	done
+}
+
+@test "help and fish completion name the same options" {
+	need_tool fish
+	for program in "${PROGRAMS[@]}"; do
+		same "fish, $program" "$(options_in_help "$program")" "$(options_in_completion fish "$program")"
+	done
+}
+
+@test "otb(7) names no option that no program has" {
+	need_tool mandoc
+	for program in "${PROGRAMS[@]}"; do
+		options_in_help "$program"
+	done | sort -u >all
+	run -1 grep -vxFf all <(options_in_page "$ROOT/man/otb.7")
+}
+
+@test "otb(7) names every program, and no other as a tool" {
+	for program in "${PROGRAMS[@]}"; do
+		grep -qE "^\.It Xr $program [18]\$" "$ROOT/man/otb.7"
+	done
+	while read -r program; do
+		[ -d "$ROOT/cmd/$program" ] || [ -f "$ROOT/cmd/$program.c" ]
+	done < <(sed -nE 's/^\.It Xr (otb-[a-z]+) [18]$/\1/p' "$ROOT/man/otb.7")
+}
+
+# offers PROGRAM WORD... : WANTED...: each shell there is offers all of these, and nothing but these if WANTED is "only ..."
+offers() {
+	local -a words=() wanted=()
+	while [ "$1" != : ]; do
+		words+=("$1") && shift
+	done
+	shift
+	wanted=("$@")
+	for shell in bash zsh fish; do
+		command -v "$shell" >/dev/null || continue
+		"complete_$shell" "${words[@]}" >offered || { echo "$shell failed" && return 1; }
+		for word in "${wanted[@]}"; do
+			grep -qxE -- "$word" offered || { echo "$shell: no '$word' for '${words[*]}' in:" && cat offered && return 1; }
+		done
+	done
+}
+
+@test "completions know the values that are a set" {
+	offers otb-tcpretrans --by '' : flow peer process cgroup reason
+	offers otb-tcpretrans --reason '' : syn rto loss_recovery fast tlp other
+	offers otb-tcpretrans --reason rto,s : rto,syn
+	offers otb-tcpretrans -p '' : "$$" 1
+	offers otb-tcpretrans --comm '' : "$(cat /proc/$$/comm)"
+	touch records.jsonl
+	offers otb-tcpretrans -o rec : records.jsonl
+	[ ! -x "$TRACER_BUILD/otb-expose" ] || offers otb-expose --textfile rec : records.jsonl
+}
+
+@test "completions know the namespaces there are" {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root'
+	net_up
+	offers otb-tcpretrans --netns /run/netns/ : "(/run/netns/)?$NET_A"
+}
+
+@test "completions of --option=value" {
+	# bash makes three words of it, two as long as nothing is behind the =.
+	complete_bash otb-tcpretrans --by = | grep -x peer
+	complete_bash otb-tcpretrans --by = pr | grep -x process
+	! command -v zsh >/dev/null || complete_zsh otb-tcpretrans --by=pr | grep -x -- --by=process
+	! command -v fish >/dev/null || complete_fish otb-tcpretrans --by=pr | grep -x -- --by=process
+}
+
+# ---- fields ----------------------------------------------------------------------------------------------------------
+
+# The fields that otb-records(7) explains, in its order: .It Va a , b
+documented_fields() {
+	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$ROOT/man/otb-records.7" | sed -n 's/^\.It Va //p' | grep -oE '[a-z0-9_]+' |
+		awk '!seen[$0]++'
+}
+
+# Those that otb-tcpretrans says it writes.
+declared_fields() {
+	sed -n '/event_field_names\[\] = {/,/};/p' "$ROOT/cmd/otb-tcpretrans/event.c" | grep -oE '"[a-z0-9_]+"' | tr -d '"'
+}
+
+all_documented() { # what are fields on stdin, one a line
+	local missing
+	missing=$(sort -u | grep -vxFf <(documented_fields)) || return 0
+	echo "not in otb-records(7): $missing"
+	return 1
+}
+
+@test "every field that otb-tcpretrans declares is in otb-records(7)" {
+	[ "$(declared_fields | wc -l)" -gt 50 ]
+	declared_fields | all_documented
+}
+
+@test "every field of the recorded records is in otb-records(7)" {
+	ls "$ROOT"/tests/records/*.jsonl
+	jq -r 'keys_unsorted[]' "$ROOT"/tests/records/*.jsonl | all_documented
+}
+
+@test "every field in otb-records(7) is one that a program writes" {
+	for field in $(documented_fields); do
+		grep -rqF "\"$field" "$ROOT/cmd" "$ROOT/common" || { echo "nothing writes '$field'" && return 1; }
+	done
+}
+
+@test "every field that otb-tcpretrans writes is documented and declared" {
+	need_bpf
+	net_up
+	local -a runs=('' '-s --by flow' '-s --by peer' '-s --by process' '-s --by cgroup' '-s --by reason' '--max-rate 1')
+	local i pids=()
+	start_all() {
+		for i in "${!runs[@]}"; do
+			# shellcheck disable=SC2086
+			tracer_start otb-tcpretrans -d 60s --stats ${runs[i]}
+			mv "$TRACER_OUT" "$i.jsonl" # which it goes on writing to
+			pids+=("$TRACER_PID")
+		done
+	}
+	case_run rto start_all
+	kill -TERM "${pids[@]}"
+	wait "${pids[@]}"
+	TRACER_PID=
+	case_end
+	case_run synack tracer_start otb-tcpretrans -d 60s
+	tracer_stop
+	for i in "${!runs[@]}"; do
+		[ "$(wc -l <"$i.jsonl")" -ge 2 ]
+	done
+	jq -r .event ./*.jsonl "$TRACER_OUT" | sort -u >events
+	diff events <(printf '%s\n' stats suppressed tcp_retransmit tcp_retransmit_summary tcp_synack_retransmit)
+	jq -r 'keys_unsorted[]' ./*.jsonl "$TRACER_OUT" >fields
+	all_documented <fields
+	run -1 grep -vxFf <(declared_fields && printf '%s\n' time event tool truncated) fields
+	# In the order of the page.
+	documented_fields | jq -R . | jq -s . >order
+	jq -ne --slurpfile order order '[inputs | select(.event == "tcp_retransmit") |
+		[keys_unsorted[] as $key | $order[0] | index($key)] | . == sort] | length > 0 and all' 0.jsonl
+}
+
+@test "no label may be called as a field" {
+	local -a fields
+	mapfile -t fields < <(
+		declared_fields
+		printf '%s\n' time event tool truncated
+		jq -r 'keys_unsorted[]' "$ROOT"/tests/records/*.jsonl | sort -u
+	)
+	for field in "${fields[@]}"; do
+		run -2 --separate-stderr "$TRACER_BUILD/otb-tcpretrans" -d 1ms --label "$field=x"
+		# shellcheck disable=SC2154
+		[[ $output == '' && $stderr == *--label*"'$field'"* ]] || { echo "$field: $stderr" && return 1; }
+	done
+}
+
+# ---- pages -----------------------------------------------------------------------------------------------------------
+
+@test "man pages are clean" {
+	need_tool mandoc
+	run -0 mandoc -T lint -W warning "$ROOT"/man/*
+	[ "$(grep -v 'outdated mandoc.db' <<<"$output")" = '' ]
+}
+
+@test "man pages have their sections in the order of all" {
+	need_tool mandoc
+	# mandoc itself warns where the usual ones stand in another order.
+	for page in "$ROOT"/man/*.[18]; do
+		for section in NAME SYNOPSIS DESCRIPTION OPTIONS 'EXIT STATUS' EXAMPLES 'SEE ALSO'; do
+			grep -qx ".Sh $section" "$page" || { echo "$page: no $section" && return 1; }
+		done
+	done
+}
+
+@test "man pages refer to pages that are there" {
+	for page in "$ROOT"/man/*; do
+		while read -r name section; do
+			[ -f "$ROOT/man/$name.$section" ] || { echo "$page: no $name($section)" && return 1; }
+		done < <(sed -nE 's/^\.(It )?Xr (otb[a-z-]*) ([0-9]).*/\2 \3/p' "$page")
+	done
+}
+
+# ---- examples --------------------------------------------------------------------------------------------------------
+
+# The commands of a page: a line that begins with a prompt in a literal display, with the indented lines behind it. Each
+# ends with a NUL.
+examples_of() { # PAGE
+	awk '
+		function finish() { if (command != "") printf "%s%c", command, 0; command = "" }
+		/^\.Bd -literal/ { literal = 1; next }
+		/^\.Ed/ { finish(); literal = 0; next }
+		!literal { next }
+		{ gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-") }
+		/^[$#] / { finish(); command = substr($0, 3); next }
+		/^[ \t]/ && command != "" { command = command "\n" $0; next }
+		{ finish() }
+	' "$1"
+}
+
+# run_examples: all of them, each in a folder of its own, where `otb-tcpretrans` is what $BATS_TEST_TMPDIR/first has
+run_examples() {
+	local page command number=0
+	for page in "$ROOT"/man/*; do
+		while IFS= read -r -d '' command; do
+			number=$((number + 1))
+			mkdir "$BATS_TEST_TMPDIR/$number"
+			(
+				cd "$BATS_TEST_TMPDIR/$number" || exit
+				export ROOT TRACER_BUILD PATH=$BATS_TEST_TMPDIR/first:$TRACER_BUILD:$PATH
+				bash -o pipefail -c "$command" >../stdout 2>../stderr 3>&-
+			) || { echo "${page##*/}: status $?: $command" && cat stderr && return 1; }
+			check_example "$command" || { echo "${page##*/}: $command" && head stdout stderr && return 1; }
+		done < <(examples_of "$page")
+	done
+	[ "$number" -ge 15 ]
+}
+
+@test "examples run" {
+	need_bpf
+	need_tool jq
+	# Ends the tracer once it is attached, as Ctrl-C would: no example takes as long as it says.
+	mkdir first
+	cat >first/otb-tcpretrans <<-'END'
+		#!/bin/bash
+		case " $* " in *' --ready-fd '*) exec "$TRACER_BUILD/otb-tcpretrans" "$@" ;; esac
+		folder=$(mktemp -d) && mkfifo "$folder/ready" || exit 99
+		"$TRACER_BUILD/otb-tcpretrans" --ready-fd 9 "$@" 9>"$folder/ready" &
+		read -r <"$folder/ready" && kill -TERM $!
+		wait $!
+		code=$?
+		rm -r "$folder"
+		exit "$code"
+	END
+	chmod +x first/otb-tcpretrans
+	check_example() { :; }
+	run_examples
+}
+
+@test "examples do what they say with records" {
+	need_tool jq
+	# Plays recorded records instead.
+	mkdir first
+	cat >first/otb-tcpretrans <<-'END'
+		#!/bin/bash
+		records=$ROOT/tests/records/tcpretrans.jsonl out=/dev/stdout
+		while [ $# -gt 0 ]; do
+			case $1 in
+			-s) records=$ROOT/tests/records/tcpretrans-summary.jsonl ;;
+			-o) out=$2 && shift ;;
+			esac
+			shift
+		done
+		grep --line-buffered '' "$records" >>"$out"
+	END
+	chmod +x first/otb-tcpretrans
+	check_example() {
+		[ ! -s stderr ] || return
+		case $1 in *'select('*) ;; *) [ -s stdout ] || [ -n "$(ls "$number")" ] ;; esac
+	}
+	run_examples
+}
+
+@test "examples name only fields that there are" {
+	for page in "$ROOT"/man/*; do
+		examples_of "$page" | tr '\0' '\n' | { grep jq || :; } | { grep -oE '(^|[^[:alnum:]_."])\.[a-z_][a-z0-9_]*|last\.[a-z_]+' || :; } |
+			sed 's/.*\.//' | { grep -vx 'jsonl\|prom' || :; } | all_documented
+	done
+}
