@@ -8,13 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cli/diag.h"
+#include "common/host/privilege.h"
 #include "common/host/process.h"
 
 #define TICK_NS (50 * UINT64_C(1000000)) /* how long an event may wait below a quarter of the buffer */
@@ -44,51 +43,6 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 			diag_print(ours, "%s", line);
 	free(text);
 	return 0;
-}
-
-/* Everything a tracer needs from its start to its end, and what it keeps once it is attached: reading maps and
- * creating iterators (BPF), and looking at other users' processes and cgroups. */
-static const struct {
-	cap_value_t value;
-	const char *name;
-	bool kept;
-} capabilities[] = {
-	{ CAP_BPF, "CAP_BPF", true },
-	{ CAP_PERFMON, "CAP_PERFMON", false },
-	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", true },
-	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", true },
-};
-
-#define N_CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
-
-static bool capability_is_held(cap_t held, cap_value_t value)
-{
-	cap_flag_value_t flag = CAP_CLEAR;
-
-	cap_get_flag(held, value, CAP_EFFECTIVE, &flag);
-	/* CAP_SYS_ADMIN was all of BPF once, and stands for it still. */
-	if (flag == CAP_CLEAR && (value == CAP_BPF || value == CAP_PERFMON))
-		cap_get_flag(held, CAP_SYS_ADMIN, CAP_EFFECTIVE, &flag);
-	return flag == CAP_SET;
-}
-
-static enum exit_code check_privilege(void)
-{
-	char missing[128] = "";
-	cap_t held = cap_get_proc();
-
-	for (size_t i = 0; held && i < N_CAPABILITIES; i++) {
-		size_t length = strlen(missing);
-
-		if (!capability_is_held(held, capabilities[i].value))
-			snprintf(missing + length, sizeof(missing) - length, "%s%s", length ? ", " : "",
-				 capabilities[i].name);
-	}
-	cap_free(held);
-	if (!missing[0])
-		return EXIT_DONE;
-	diag_print(DIAG_ERROR, "no privilege to observe: missing %s; run it as root (sudo)", missing);
-	return EXIT_CANNOT_OBSERVE;
 }
 
 static enum exit_code check_btf(void)
@@ -124,7 +78,7 @@ enum exit_code tracer_open(struct tracer *tracer, const struct cli *cli)
 	if (!code)
 		code = check_pids(cli);
 	if (!code)
-		code = check_privilege();
+		code = privilege_is_held() ? EXIT_DONE : EXIT_CANNOT_OBSERVE;
 	if (!code)
 		code = check_btf();
 	if (code || !cli->stats)
@@ -185,31 +139,6 @@ static int attach_programs(struct tracer *tracer)
 		tracer->links[tracer->n_links++] = link;
 	}
 	return 0;
-}
-
-/* What is dropped cannot be used by whoever takes this process over through the data it reads. */
-static void drop_privileges(void)
-{
-	cap_t held = cap_get_proc(), kept = cap_init();
-
-	for (size_t i = 0; held && kept && i < N_CAPABILITIES; i++) {
-		cap_value_t value = capabilities[i].value;
-		cap_flag_value_t flag = CAP_CLEAR;
-
-		cap_get_flag(held, value, CAP_PERMITTED, &flag);
-		if (flag != CAP_SET && value == CAP_BPF) {
-			value = CAP_SYS_ADMIN;
-			cap_get_flag(held, value, CAP_PERMITTED, &flag);
-		}
-		if (flag == CAP_SET && capabilities[i].kept) {
-			cap_set_flag(kept, CAP_PERMITTED, 1, &value, CAP_SET);
-			cap_set_flag(kept, CAP_EFFECTIVE, 1, &value, CAP_SET);
-		}
-	}
-	if (!held || !kept || cap_set_proc(kept) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		diag_print_errno(DIAG_WARN, errno, "cannot drop the privileges that are not needed any more");
-	cap_free(held);
-	cap_free(kept);
 }
 
 static void on_process_end(void *context)
@@ -497,7 +426,7 @@ enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_ev
 	}
 	if (attach_programs(tracer))
 		return EXIT_CANNOT_OBSERVE;
-	drop_privileges();
+	privilege_drop();
 	tracer->session.on_flushed = on_flushed;
 	tracer->session.on_flushed_context = tracer;
 	tracer->next_second_ns = clock_monotonic_ns() + SECOND_NS;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/host/privilege.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include "common/cli/diag.h"
+
+/* Everything a tracer needs from its start to its end, and what it keeps once it is attached: reading maps and
+ * creating iterators (BPF), and looking at other users' processes and cgroups. */
+static const struct {
+	cap_value_t value;
+	const char *name;
+	bool kept;
+} capabilities[] = {
+	{ CAP_BPF, "CAP_BPF", true },
+	{ CAP_PERFMON, "CAP_PERFMON", false },
+	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", true },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", true },
+};
+
+#define N_CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
+
+static bool capability_is_held(cap_t held, cap_value_t value)
+{
+	cap_flag_value_t flag = CAP_CLEAR;
+
+	cap_get_flag(held, value, CAP_EFFECTIVE, &flag);
+	/* CAP_SYS_ADMIN was all of BPF once, and stands for it still. */
+	if (flag == CAP_CLEAR && (value == CAP_BPF || value == CAP_PERFMON))
+		cap_get_flag(held, CAP_SYS_ADMIN, CAP_EFFECTIVE, &flag);
+	return flag == CAP_SET;
+}
+
+bool privilege_is_held(void)
+{
+	char missing[128] = "";
+	cap_t held = cap_get_proc();
+
+	for (size_t i = 0; held && i < N_CAPABILITIES; i++) {
+		size_t length = strlen(missing);
+
+		if (!capability_is_held(held, capabilities[i].value))
+			snprintf(missing + length, sizeof(missing) - length, "%s%s", length ? ", " : "",
+				 capabilities[i].name);
+	}
+	cap_free(held);
+	if (!missing[0])
+		return true;
+	diag_print(DIAG_ERROR, "no privilege to observe: missing %s; run it as root (sudo)", missing);
+	return false;
+}
+
+/* What is dropped cannot be used by whoever takes this process over through the data it reads. */
+void privilege_drop(void)
+{
+	cap_t held = cap_get_proc(), kept = cap_init();
+
+	for (size_t i = 0; held && kept && i < N_CAPABILITIES; i++) {
+		cap_value_t value = capabilities[i].value;
+		cap_flag_value_t flag = CAP_CLEAR;
+
+		cap_get_flag(held, value, CAP_PERMITTED, &flag);
+		if (flag != CAP_SET && value == CAP_BPF) {
+			value = CAP_SYS_ADMIN;
+			cap_get_flag(held, value, CAP_PERMITTED, &flag);
+		}
+		if (flag == CAP_SET && capabilities[i].kept) {
+			cap_set_flag(kept, CAP_PERMITTED, 1, &value, CAP_SET);
+			cap_set_flag(kept, CAP_EFFECTIVE, 1, &value, CAP_SET);
+		}
+	}
+	if (!held || !kept || cap_set_proc(kept) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		diag_print_errno(DIAG_WARN, errno, "cannot drop the privileges that are not needed any more");
+	cap_free(held);
+	cap_free(kept);
+}
