@@ -5,6 +5,9 @@
  * CO-RE finds the fields by name in the running kernel's BTF, wherever they lie there, also inside anonymous unions;
  * so order and size here mean nothing, and a build needs no /sys/kernel/btf. A name with three underscores is another
  * form of a type, as some kernels have it: what follows them is ignored in the search.
+ *
+ * libbpf searches the whole BTF (100,000 types and more) once for each type that an access starts from, which is most of
+ * a tracer's start: a few accesses start from an enclosing type instead, where there is one anyway.
  */
 #ifndef OTB_KERNEL_H
 #define OTB_KERNEL_H
@@ -20,7 +23,6 @@ struct kernfs_node {
 };
 
 struct cgroup_subsys_state {
-	struct cgroup *cgroup;
 	struct cgroup_subsys_state *parent;
 };
 
@@ -123,9 +125,7 @@ struct tcp_sock {
 	__u32 mss_cache;
 };
 
-struct request_sock {
-	struct sock_common __req_common;
-};
+struct request_sock; /* begins with a struct sock_common, as struct sock does */
 
 struct tcp_request_sock {
 	__u32 snt_isn;
@@ -162,6 +162,9 @@ struct file {
 	void *private_data;
 };
 
+#pragma clang attribute pop
+
+/* The context of an iterator, which is laid out for programs and does not move. */
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -174,7 +177,5 @@ struct bpf_iter__task_file {
 	__u32 fd;
 	struct file *file;
 };
-
-#pragma clang attribute pop
 
 #endif

@@ -122,7 +122,7 @@ static __always_inline struct cgroup *cgroup_of(const struct sock *sk)
 {
 	__u64 val;
 
-	if (bpf_core_field_exists(struct sock_cgroup_data, cgroup))
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
 	if (!bpf_core_field_exists(struct sock_cgroup_data___before_5_15, val))
 		return NULL; /* CONFIG_SOCK_CGROUP_DATA is off */
@@ -146,27 +146,28 @@ static __always_inline bool address_is_ipv4(const __u8 address[16])
 	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
-static __always_inline void addresses_read(struct tcpretrans_event *event, const struct sock_common *common)
+/* A request, too, begins with a struct sock_common, and may be given for a socket. */
+static __always_inline void addresses_read(struct tcpretrans_event *event, const struct sock *sk)
 {
-	event->local_port = BPF_CORE_READ(common, skc_num);
-	event->peer_port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
-	if (BPF_CORE_READ(common, skc_family) == FAMILY_INET6 &&
-	    bpf_core_field_exists(struct sock_common, skc_v6_daddr)) {
-		BPF_CORE_READ_INTO(&event->local_address, common, skc_v6_rcv_saddr.in6_u.u6_addr8);
-		BPF_CORE_READ_INTO(&event->peer_address, common, skc_v6_daddr.in6_u.u6_addr8);
+	event->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	event->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == FAMILY_INET6 &&
+	    bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
+		BPF_CORE_READ_INTO(&event->local_address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+		BPF_CORE_READ_INTO(&event->peer_address, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
 	} else {
-		address_from_ipv4(event->local_address, BPF_CORE_READ(common, skc_rcv_saddr));
-		address_from_ipv4(event->peer_address, BPF_CORE_READ(common, skc_daddr));
+		address_from_ipv4(event->local_address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+		address_from_ipv4(event->peer_address, BPF_CORE_READ(sk, __sk_common.skc_daddr));
 	}
 	event->is_ipv4 = address_is_ipv4(event->peer_address);
 }
 
 /* ---- reason ---- */
 
-static __always_inline __u8 reason_read(const struct tcpretrans_event *event, const struct inet_connection_sock *icsk)
+static __always_inline __u8 reason_read(const struct tcpretrans_event *event, const struct tcp_sock *tp)
 {
-	__u8 ca_state = BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state);
-	__u8 pending = BPF_CORE_READ(icsk, icsk_pending);
+	__u8 ca_state = BPF_CORE_READ_BITFIELD_PROBED(tp, inet_conn.icsk_ca_state);
+	__u8 pending = BPF_CORE_READ(tp, inet_conn.icsk_pending);
 
 	if (event->tcp_flags & FLAG_SYN || event->state == TCP_SYN_SENT)
 		return REASON_SYN;
@@ -271,12 +272,10 @@ static __always_inline bool cgroup_passes(const struct sock *sk)
 		return true;
 	cgroup = cgroup_of(sk);
 	for (int depth = 0; cgroup && depth < CGROUP_DEPTH_MAX; depth++) {
-		struct cgroup_subsys_state *parent;
-
 		if (BPF_CORE_READ(cgroup, kn, id) == filter.cgroup)
 			return true;
-		parent = BPF_CORE_READ(cgroup, self.parent);
-		cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
+		/* A cgroup's own cgroup_subsys_state is its first member: cgroup_parent(), include/linux/cgroup.h */
+		cgroup = (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
 	}
 	return false;
 }
@@ -414,11 +413,11 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
 	event_begin(&event, TCPRETRANS_SEGMENT, sk);
 	socket_read(&event.socket, sk, cookie);
 	event.owner = owner_read(&event.socket, sk);
-	addresses_read(&event, &sk->__sk_common);
+	addresses_read(&event, sk);
 	congestion_read(&event, tp);
 	event.state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	event.tcp_flags = tcp_flags_read(cb);
-	event.reason = reason_read(&event, &tp->inet_conn);
+	event.reason = reason_read(&event, tp);
 	event.seq = BPF_CORE_READ(cb, seq);
 	event.error = error;
 	event.total_retrans = read_total_retrans(sk);
@@ -436,7 +435,7 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
  * on another CPU. */
 static __always_inline int trace_synack(const struct sock *sk, const struct request_sock *request, __u64 cookie)
 {
-	const struct sock *listener = BPF_CORE_READ(request, __req_common.skc_listener);
+	const struct sock *listener = BPF_CORE_READ((const struct sock *)request, __sk_common.skc_listener);
 	struct tcpretrans_event event = {};
 	__u64 key = (__u64)sk;
 
@@ -451,7 +450,7 @@ static __always_inline int trace_synack(const struct sock *sk, const struct requ
 	event_begin(&event, TCPRETRANS_SYNACK, listener);
 	socket_read(&event.socket, listener, cookie);
 	event.owner = event.socket.inode ? OWNER_LISTENER : OWNER_ORPHAN;
-	addresses_read(&event, &request->__req_common);
+	addresses_read(&event, (const struct sock *)request);
 	event.state = TCP_SYN_RECV;
 	event.tcp_flags = FLAG_SYN | FLAG_ACK;
 	event.reason = REASON_SYN;
@@ -572,7 +571,7 @@ int inet_sock_set_state_raw(struct bpf_raw_tracepoint_args *ctx)
 
 static __always_inline const struct sock *file_tcp_socket(struct file *file)
 {
-	struct socket *socket;
+	struct socket_alloc *socket;
 	const struct sock *sk;
 	__u16 family;
 
@@ -580,7 +579,7 @@ static __always_inline const struct sock *file_tcp_socket(struct file *file)
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & MODE_TYPE) != MODE_SOCKET)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
+	sk = BPF_CORE_READ(socket, socket.sk);
 	if (!sk)
 		return NULL;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
