@@ -212,22 +212,23 @@ static __always_inline bool ports_pass(__u16 local, __u16 peer)
 	return !filter.n_peer_ports || port_in(filter.peer_ports, filter.n_peer_ports, peer);
 }
 
-static __always_inline bool prefix_holds(const volatile struct tcpretrans_prefix *prefix, const __u8 address[16])
+static __always_inline bool prefix_holds(const volatile struct tcpretrans_prefix *prefix,
+					 const struct tcpretrans_event *event)
 {
 	const volatile __u32 *wanted = (const volatile __u32 *)prefix->address;
 	const volatile __u32 *mask = (const volatile __u32 *)prefix->mask;
-	const __u32 *words = (const __u32 *)address;
+	const __u32 *words = (const __u32 *)event->peer_address;
 
-	return (words[0] & mask[0]) == wanted[0] && (words[1] & mask[1]) == wanted[1] &&
+	return prefix->is_ipv4 == event->is_ipv4 && (words[0] & mask[0]) == wanted[0] && (words[1] & mask[1]) == wanted[1] &&
 	       (words[2] & mask[2]) == wanted[2] && (words[3] & mask[3]) == wanted[3];
 }
 
-static __always_inline bool peer_passes(const __u8 address[16])
+static __always_inline bool peer_passes(const struct tcpretrans_event *event)
 {
 	if (!filter.n_peers)
 		return true;
 	for (__u32 i = 0; i < FILTER_VALUES_MAX && i < filter.n_peers; i++)
-		if (prefix_holds(&filter.peers[i], address))
+		if (prefix_holds(&filter.peers[i], event))
 			return true;
 	return false;
 }
@@ -288,7 +289,7 @@ static __always_inline bool event_passes(const struct tcpretrans_event *event, c
 		return false;
 	if (filter.netns && filter.netns != event->socket.netns)
 		return false;
-	return ports_pass(event->local_port, event->peer_port) && peer_passes(event->peer_address) &&
+	return ports_pass(event->local_port, event->peer_port) && peer_passes(event) &&
 	       owner_passes(event) && cgroup_passes(sk);
 }
 

@@ -108,6 +108,8 @@ enum { FILTER_PIDS_MAX = 64, FILTER_VALUES_MAX = 16 };
 struct tcpretrans_prefix {
 	__u8 address[16];
 	__u8 mask[16];
+	__u32 is_ipv4; /* the v4-mapped form of an IPv4 network; else it holds no IPv4 peers, as ::/0 would */
+	__u32 reserved;
 };
 
 /* What the user wants to see. Of each list one must fit, unless it is empty; every list must be passed. */

@@ -360,6 +360,9 @@ filtered() {
 	filtered 0 rto --peer 10.77.0.1
 	filtered 0 rto -6
 	filtered 3 rto -4 -6
+	filtered 0 rto --peer ::/0
+	filtered 3 rto --peer 0.0.0.0/0
+	filtered 3 v6 --peer ::/0
 	filtered 3 v6 --peer fd77::/64
 	filtered 0 v6 --peer fd77::1/128
 	filtered 2 v4mapped --peer 10.77.0.1/32

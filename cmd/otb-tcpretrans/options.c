@@ -78,6 +78,7 @@ static void add_peer(struct tcpretrans_filter *filter, const char *text, const s
 	if (filter->n_peers == FILTER_VALUES_MAX)
 		argp_error(state, "--peer: more than %d networks", FILTER_VALUES_MAX);
 	memcpy(prefix->address, cidr.address, sizeof(prefix->address));
+	prefix->is_ipv4 = cidr_is_ipv4(&cidr);
 	for (unsigned int bit = 0; bit < cidr.bits; bit++)
 		prefix->mask[bit / 8] |= (__u8)(0x80 >> bit % 8);
 	filter->n_peers++;

@@ -81,7 +81,7 @@ void cli_refuse_argument(const struct argp_state *state, const char *argument)
 
 static bool is_field_name(const char *name, size_t length)
 {
-	if (!length || (name[0] >= '0' && name[0] <= '9'))
+	if (!length || length > CLI_LABEL_KEY_MAX || (name[0] >= '0' && name[0] <= '9'))
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_", name[i]))
@@ -109,7 +109,7 @@ static void add_label(struct cli *cli, char *text, const struct argp_state *stat
 	char *equals = strchr(text, '=');
 
 	if (!equals || !is_field_name(text, (size_t)(equals - text)))
-		cli_refuse(state, "label", text, "KEY=VALUE with a KEY of a-z, 0-9 and _");
+		cli_refuse(state, "label", text, "KEY=VALUE with a KEY of at most 64 characters of a-z, 0-9 and _");
 	if (strlen(equals + 1) > CLI_LABEL_BYTES_MAX)
 		argp_error(state, "--label: the value of '%.*s' is longer than %d bytes", (int)(equals - text), text,
 			   CLI_LABEL_BYTES_MAX);

@@ -40,7 +40,7 @@ enum cli_form {
 	CLI_FORM_TABLE,
 };
 
-enum { CLI_PIDS_MAX = 64, CLI_LABELS_MAX = 32, CLI_LABEL_BYTES_MAX = 256 };
+enum { CLI_PIDS_MAX = 64, CLI_LABELS_MAX = 32, CLI_LABEL_KEY_MAX = 64, CLI_LABEL_BYTES_MAX = 256 };
 
 struct cli_label {
 	const char *name;

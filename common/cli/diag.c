@@ -21,12 +21,19 @@ int diag_verbosity(void)
 	return diag_level;
 }
 
-/* What is quoted may come from anywhere; a terminal must not be steered by it. */
+/* What is quoted may come from anywhere; a terminal must not be steered by it, neither by C0 nor by C1 (U+0080 to
+ * U+009F, which is \xc2 and a byte in UTF-8). */
 static void blank_controls(char *text, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+	unsigned char before = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if (byte < 0x20 || byte == 0x7f || (before == 0xc2 && byte < 0xa0))
 			text[i] = '?';
+		before = byte;
+	}
 }
 
 static void print_line(int error, const char *format, va_list arguments)

@@ -20,7 +20,7 @@ struct loop_source;
 struct loop {
 	int epoll_fd, signal_fd;
 	bool stopping;
-	bool ignores_hangup; /* as nohup(1) wants it */
+	bool ignores_hangup;  /* as nohup(1) wants it */
 	unsigned int n_ready; /* sources that are always ready (regular files) */
 	struct loop_source *sources;
 	loop_callback *before_sleep, *on_hangup;

@@ -137,6 +137,13 @@ bool parse_size(const char *text, uint64_t *bytes)
 	return false;
 }
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+bool cidr_is_ipv4(const struct cidr *cidr)
+{
+	return cidr->bits >= 8 * sizeof(mapped) && !memcmp(cidr->address, mapped, sizeof(mapped));
+}
+
 static void clear_host_bits(struct cidr *cidr)
 {
 	for (unsigned int bit = cidr->bits; bit < 128; bit++)
@@ -145,7 +152,6 @@ static void clear_host_bits(struct cidr *cidr)
 
 bool parse_cidr(const char *text, struct cidr *cidr)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char host[INET6_ADDRSTRLEN];
 	const char *slash = strchrnul(text, '/');
 	struct cidr result = { .bits = 128 };

@@ -29,4 +29,7 @@ bool parse_size(const char *text, uint64_t *bytes);
 /* "192.0.2.0/24", "192.0.2.1", "2001:db8::/32"; host bits behind the prefix are cleared. */
 bool parse_cidr(const char *text, struct cidr *cidr);
 
+/* Whether all addresses in it are IPv4: those of ::ffff:0:0/96. */
+bool cidr_is_ipv4(const struct cidr *cidr);
+
 #endif

@@ -14,7 +14,7 @@
 enum { CLOCK_TEXT_SIZE = sizeof("2026-03-01T12:00:00.123456789Z") };
 
 struct clock {
-	int64_t offset_ns; /* wall - monotonic */
+	int64_t offset_ns;    /* wall - monotonic */
 	uint64_t measured_ns; /* monotonic */
 };
 

@@ -33,7 +33,7 @@ bool histogram_add(struct histogram *histogram, uint64_t value)
 	unsigned int block = block_of(value);
 
 	if (!histogram->blocks[block])
-		histogram->blocks[block] = calloc(HISTOGRAM_SUB_BUCKETS, sizeof(uint32_t));
+		histogram->blocks[block] = calloc(HISTOGRAM_SUB_BUCKETS, sizeof(uint64_t));
 	if (!histogram->blocks[block])
 		return false;
 	histogram->blocks[block][bucket_of(value, block)]++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A log-linear histogram of 64-bit values, for percentiles: 64 buckets to each power of two, so that a percentile is
- * within 1/128 (0.8 %) of the value of that rank; values below 64 are exact. A power of two takes memory (256 bytes)
+ * within 1/128 (0.8 %) of the value of that rank; values below 64 are exact. A power of two takes memory (512 bytes)
  * only once it holds a value.
  */
 #ifndef OTB_HISTOGRAM_H
@@ -13,7 +13,7 @@
 enum { HISTOGRAM_SUB_BUCKETS = 64, HISTOGRAM_BLOCKS = 59 };
 
 struct histogram {
-	uint32_t *blocks[HISTOGRAM_BLOCKS];
+	uint64_t *blocks[HISTOGRAM_BLOCKS];
 	uint64_t count, sum, max;
 };
 

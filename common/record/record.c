@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/host/clock.h"
@@ -99,10 +100,8 @@ void record_add_double(struct record *record, const char *name, double value)
 		return;
 	/* The shortest form that reads back as the same number. */
 	for (int precision = 6; precision <= 17; precision++) {
-		double back;
-
 		snprintf(text, sizeof(text), "%.*g", precision, value);
-		if (sscanf(text, "%lf", &back) == 1 && back == value)
+		if (strtod(text, NULL) == value)
 			break;
 	}
 	add_scalar(record, name, text, strlen(text));

@@ -18,12 +18,19 @@ static void stop(void *context)
 	loop_stop(&session->loop);
 }
 
-static void reopen(void *context)
+/* Not before what is queued has gone to the old file. */
+static void want_reopen(void *context)
 {
 	struct session *session = context;
 
-	if (output_flush(&session->output) == OUTPUT_FLUSHED)
-		output_reopen(&session->output);
+	session->reopens = true;
+}
+
+static void reopen(struct session *session)
+{
+	session->reopens = false;
+	loop_unwatch(&session->loop, session->output.fd);
+	output_reopen(&session->output);
 }
 
 static void flush(void *context)
@@ -34,6 +41,8 @@ static void flush(void *context)
 
 	if (state == OUTPUT_FAILED)
 		session->failed = true;
+	if (state == OUTPUT_FLUSHED && session->reopens)
+		reopen(session);
 	if (state == OUTPUT_FLUSHED && session->on_flushed)
 		session->on_flushed(session->on_flushed_context);
 	if (state == OUTPUT_FAILED || state == OUTPUT_CLOSED)
@@ -65,7 +74,7 @@ enum exit_code session_open(struct session *session, const struct cli *cli)
 	}
 	loop_before_sleep(&session->loop, flush, session);
 	if (cli->output_path)
-		loop_on_hangup(&session->loop, reopen, session);
+		loop_on_hangup(&session->loop, want_reopen, session);
 	return EXIT_DONE;
 }
 

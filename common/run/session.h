@@ -27,6 +27,7 @@ struct session {
 	uint64_t written;    /* records that count towards --count */
 	loop_callback *on_flushed; /* the queue of the output is empty (again); NULL: nobody wants to know */
 	void *on_flushed_context;
+	bool reopens;        /* SIGHUP has come, and the path of the output is to be opened again */
 	bool lossy;          /* something was lost or malformed: what --strict is about */
 	bool failed;         /* a write, or something else the tool could not go on without */
 };

@@ -57,7 +57,7 @@ tracer_stop() {
 tracer_kill() {
 	[ -n "$TRACER_PID" ] || return 0
 	kill -KILL "$TRACER_PID" 2>/dev/null
-	wait "$TRACER_PID" 2>/dev/null
+	wait "$TRACER_PID" 2>/dev/null || true
 	TRACER_PID=
 }
 

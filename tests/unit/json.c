@@ -9,29 +9,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/record/json.h"
-
-static unsigned int n_tests, n_failed;
-
-static __attribute__((format(printf, 2, 3))) void check(bool passed, const char *format, ...)
-{
-	char what[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
-	for (char *c = what; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	printf("%sok %u - %s\n", passed ? "" : "not ", ++n_tests, what);
-	n_failed += !passed;
-}
+#include "tests/unit/tap.h"
 
 /* ---- helpers ---- */
 
@@ -665,6 +648,5 @@ int main(void)
 	test_decode();
 	test_numbers();
 	test_against_jansson();
-	printf("1..%u\n", n_tests);
-	return n_failed ? 1 : 0;
+	return finish_tests();
 }

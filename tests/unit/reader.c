@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The JSON Lines reader: every way to cut an input into reads, line endings, limits, memory, files. */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,20 +9,7 @@
 
 #include "common/cli/diag.h"
 #include "common/record/reader.h"
-
-static unsigned int n_tests, n_failed;
-
-static __attribute__((format(printf, 2, 3))) void check(bool passed, const char *format, ...)
-{
-	va_list arguments;
-
-	printf("%sok %u - ", passed ? "" : "not ", ++n_tests);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-	n_failed += !passed;
-}
+#include "tests/unit/tap.h"
 
 /* What came out: for each record its number and line. */
 struct taken {
@@ -251,6 +237,5 @@ int main(void)
 	test_limits();
 	test_shrinking();
 	test_failure();
-	printf("1..%u\n", n_tests);
-	return n_failed ? 1 : 0;
+	return finish_tests();
 }

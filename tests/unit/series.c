@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Series and the page: keys, the limit and its overflow series, order, escapes, numbers, histograms. */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/metrics/exposition.h"
 #include "common/metrics/series.h"
-
-static unsigned int n_tests, n_failed;
-
-static __attribute__((format(printf, 2, 3))) void check(bool passed, const char *format, ...)
-{
-	va_list arguments;
-
-	printf("%sok %u - ", passed ? "" : "not ", ++n_tests);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-	n_failed += !passed;
-}
+#include "tests/unit/tap.h"
 
 /* ---- helpers ---- */
 
@@ -204,6 +190,5 @@ int main(void)
 	test_order();
 	test_numbers();
 	test_histogram();
-	printf("1..%u\n", n_tests);
-	return n_failed ? 1 : 0;
+	return finish_tests();
 }
