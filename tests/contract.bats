@@ -61,11 +61,12 @@ call() {
 	[ "$code" -eq "$wanted" ] || complain "$program $*: exit code $code, not $wanted; stderr: $(cat err)"
 }
 
-# silent FILE...: nothing in it
+# silent FILE...: nothing in it, but that the kernel ran no program for an event, which a tracer cannot help (see trace()
+# in tcpretrans.bats)
 silent() {
 	local file
 	for file; do
-		[ ! -s "$file" ] || complain "$file: $(head "$file")"
+		! grep -qv '^otb-[a-z]*: lost records (missed)$' "$file" || complain "$file: $(head "$file")"
 	done
 }
 
@@ -563,7 +564,7 @@ stuck_begin() {
 		pipe_rest
 		ends 0
 		whole got 50
-		jq -es 'map(select(.event == "lost")) | length > 0 and all(.tool and .count > 0 and .where == "ringbuf")' got
+		jq -es 'map(select(.event == "lost" and .where == "ringbuf")) | length > 0 and all(.tool and .count > 0)' got
 		pipe_close
 	done
 }
