@@ -10,16 +10,16 @@
 #define OTB_BPF_COUNTERS_H
 
 enum counter {
-	COUNTER_SEEN,              /* events that reached a probe */
+	COUNTER_SEEN, /* events that reached a probe */
 	COUNTER_SEEN_WEIGHT,
-	COUNTER_FILTERED,          /* held back by the user's filters */
-	COUNTER_SUPPRESSED,        /* held back by --max-rate */
+	COUNTER_FILTERED,   /* held back by the user's filters */
+	COUNTER_SUPPRESSED, /* held back by --max-rate */
 	COUNTER_SUPPRESSED_WEIGHT,
-	COUNTER_LOST_RINGBUF,      /* the ring buffer was full */
+	COUNTER_LOST_RINGBUF, /* the ring buffer was full */
 	COUNTER_LOST_RINGBUF_WEIGHT,
-	COUNTER_LOST_MAP,          /* a map was full */
-	COUNTER_LOST_FAULT,        /* memory of the traced process could not be read */
-	COUNTER_UNCOUNTED,         /* times that the kernel had counted something no event reported */
+	COUNTER_LOST_MAP,   /* a map was full */
+	COUNTER_LOST_FAULT, /* memory of the traced process could not be read */
+	COUNTER_UNCOUNTED,  /* times that the kernel had counted something no event reported */
 	COUNTER_UNCOUNTED_WEIGHT,
 	COUNTER_MAX,
 };

@@ -108,6 +108,10 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
+struct sock___before_5_15 {
+	struct sock_cgroup_data___before_5_15 sk_cgrp_data;
+};
+
 struct inet_connection_sock {
 	__u32 icsk_rto; /* in jiffies */
 	__u8 icsk_ca_state : 5;

@@ -124,9 +124,9 @@ static __always_inline struct cgroup *cgroup_of(const struct sock *sk)
 
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
-	if (!bpf_core_field_exists(struct sock_cgroup_data___before_5_15, val))
+	if (!bpf_core_field_exists(struct sock___before_5_15, sk_cgrp_data.val))
 		return NULL; /* CONFIG_SOCK_CGROUP_DATA is off */
-	val = BPF_CORE_READ((const struct sock_cgroup_data___before_5_15 *)&sk->sk_cgrp_data, val);
+	val = BPF_CORE_READ((const struct sock___before_5_15 *)sk, sk_cgrp_data.val);
 	return val & 1 ? NULL : (struct cgroup *)val;
 }
 
@@ -219,8 +219,9 @@ static __always_inline bool prefix_holds(const volatile struct tcpretrans_prefix
 	const volatile __u32 *mask = (const volatile __u32 *)prefix->mask;
 	const __u32 *words = (const __u32 *)event->peer_address;
 
-	return prefix->is_ipv4 == event->is_ipv4 && (words[0] & mask[0]) == wanted[0] && (words[1] & mask[1]) == wanted[1] &&
-	       (words[2] & mask[2]) == wanted[2] && (words[3] & mask[3]) == wanted[3];
+	return prefix->is_ipv4 == event->is_ipv4 && (words[0] & mask[0]) == wanted[0] &&
+	       (words[1] & mask[1]) == wanted[1] && (words[2] & mask[2]) == wanted[2] &&
+	       (words[3] & mask[3]) == wanted[3];
 }
 
 static __always_inline bool peer_passes(const struct tcpretrans_event *event)
@@ -289,8 +290,8 @@ static __always_inline bool event_passes(const struct tcpretrans_event *event, c
 		return false;
 	if (filter.netns && filter.netns != event->socket.netns)
 		return false;
-	return ports_pass(event->local_port, event->peer_port) && peer_passes(event) &&
-	       owner_passes(event) && cgroup_passes(sk);
+	return ports_pass(event->local_port, event->peer_port) && peer_passes(event) && owner_passes(event) &&
+	       cgroup_passes(sk);
 }
 
 /* ---- the limit ---- */

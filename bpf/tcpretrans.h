@@ -32,9 +32,9 @@ enum tcpretrans_owner_kind {
 
 /* What the iterator over all open files is to do. */
 enum tcpretrans_visit {
-	VISIT_SEED,   /* before anything is reported: note what old sockets have retransmitted */
-	VISIT_LOOK,   /* write out who has which socket */
-	VISIT_AUDIT,  /* at the end: find what was counted and not reported */
+	VISIT_SEED,  /* before anything is reported: note what old sockets have retransmitted */
+	VISIT_LOOK,  /* write out who has which socket */
+	VISIT_AUDIT, /* at the end: find what was counted and not reported */
 };
 
 enum { TCPRETRANS_COMM_SIZE = 16 };

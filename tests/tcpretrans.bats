@@ -340,6 +340,7 @@ filtered() {
 
 @test "--port, --local-port, --peer-port" {
 	start() {
+		# shellcheck disable=SC2034 # what OPTIONS names
 		local local_port=${CASE_LOCAL#* } peer_port=${CASE_PEER#* }
 		eval "OPTIONS=(${OPTIONS[*]})"
 		tracer_start otb-tcpretrans --netns "/run/netns/$CASE_NS" "${OPTIONS[@]}"

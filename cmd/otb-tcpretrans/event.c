@@ -10,7 +10,7 @@
 #define INFINITE_SSTHRESH 0x7fffffff
 
 const char *const reason_names[REASON_MAX] = {
-	[REASON_OTHER] = "other", [REASON_SYN] = "syn",   [REASON_RTO] = "rto", [REASON_LOSS_RECOVERY] = "loss_recovery",
+	[REASON_OTHER] = "other", [REASON_SYN] = "syn", [REASON_RTO] = "rto", [REASON_LOSS_RECOVERY] = "loss_recovery",
 	[REASON_FAST] = "fast",   [REASON_TLP] = "tlp",
 };
 
@@ -23,36 +23,81 @@ static const char *const owner_names[] = {
 
 /* include/net/tcp_states.h, without TCP_ */
 static const char *const state_names[] = {
-	[1] = "ESTABLISHED", [2] = "SYN_SENT",   [3] = "SYN_RECV", [4] = "FIN_WAIT1", [5] = "FIN_WAIT2", [6] = "TIME_WAIT",
-	[7] = "CLOSE",       [8] = "CLOSE_WAIT", [9] = "LAST_ACK", [10] = "LISTEN",   [11] = "CLOSING",  [12] = "SYN_RECV",
+	[1] = "ESTABLISHED", [2] = "SYN_SENT",  [3] = "SYN_RECV", [4] = "FIN_WAIT1",
+	[5] = "FIN_WAIT2",   [6] = "TIME_WAIT", [7] = "CLOSE",    [8] = "CLOSE_WAIT",
+	[9] = "LAST_ACK",    [10] = "LISTEN",   [11] = "CLOSING", [12] = "SYN_RECV",
 };
 
 /* In the order of the header's bits: RFC 9293 section 3.1, RFC 3168, AccECN's AE. */
 static const char *const flag_names[] = { "FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE" };
 
 const char *const event_field_names[] = {
-	"pid", "comm", "owner", "network_type", "network_local_address", "network_local_port", "network_peer_address",
-	"network_peer_port", "state", "reason", "segments", "bytes", "seq", "tcp_flags", "error", "srtt_us",
-	"rttvar_us", "rto_us", "cwnd", "ssthresh", "packets_out", "retrans_out", "lost_out", "total_retrans", "mss",
-	"backoff", "cookie", "netns", "cgroup_id", "container_id", "uid", "interval_ns", "by", "cgroup_path",
-	"retransmits", "retransmits_syn", "retransmits_rto", "retransmits_loss_recovery", "retransmits_fast",
-	"retransmits_tlp", "retransmits_other", "srtt_p50_us", "srtt_p95_us", "srtt_p99_us", "overflow", "count",
-	"where", "duration_ns", "seen", "written", "filtered", "suppressed", "lost", "probe_runs", "probe_time_ns",
-	"segments_seen", "uncounted_segments", NULL,
+	"pid",
+	"comm",
+	"owner",
+	"network_type",
+	"network_local_address",
+	"network_local_port",
+	"network_peer_address",
+	"network_peer_port",
+	"state",
+	"reason",
+	"segments",
+	"bytes",
+	"seq",
+	"tcp_flags",
+	"error",
+	"srtt_us",
+	"rttvar_us",
+	"rto_us",
+	"cwnd",
+	"ssthresh",
+	"packets_out",
+	"retrans_out",
+	"lost_out",
+	"total_retrans",
+	"mss",
+	"backoff",
+	"cookie",
+	"netns",
+	"cgroup_id",
+	"container_id",
+	"uid",
+	"interval_ns",
+	"by",
+	"cgroup_path",
+	"retransmits",
+	"retransmits_syn",
+	"retransmits_rto",
+	"retransmits_loss_recovery",
+	"retransmits_fast",
+	"retransmits_tlp",
+	"retransmits_other",
+	"srtt_p50_us",
+	"srtt_p95_us",
+	"srtt_p99_us",
+	"overflow",
+	"count",
+	"where",
+	"duration_ns",
+	"seen",
+	"written",
+	"filtered",
+	"suppressed",
+	"lost",
+	"probe_runs",
+	"probe_time_ns",
+	"segments_seen",
+	"uncounted_segments",
+	NULL,
 };
 
 enum column { AT, PID, COMM, REASON, SEGMENTS, SRTT, STATE, CWND, LOCAL, PEER };
 
 const struct table_column event_columns[] = {
-	[AT] = { "TIME", 8, 0, false },
-	[PID] = { "PID", 7, 0, true },
-	[COMM] = { "COMM", 15, 0, false },
-	[REASON] = { "REASON", 13, 0, false },
-	[SEGMENTS] = { "SEGS", 4, 0, true },
-	[SRTT] = { "SRTT", 6, 0, true },
-	[STATE] = { "STATE", 11, 1, false },
-	[CWND] = { "CWND", 5, 2, true },
-	[LOCAL] = { "LOCAL", 21, 1, false },
+	[AT] = { "TIME", 8, 0, false },        [PID] = { "PID", 7, 0, true },       [COMM] = { "COMM", 15, 0, false },
+	[REASON] = { "REASON", 13, 0, false }, [SEGMENTS] = { "SEGS", 4, 0, true }, [SRTT] = { "SRTT", 6, 0, true },
+	[STATE] = { "STATE", 11, 1, false },   [CWND] = { "CWND", 5, 2, true },     [LOCAL] = { "LOCAL", 21, 1, false },
 	[PEER] = { "PEER", 21, 0, false },
 };
 
@@ -221,7 +266,9 @@ void event_set_row(struct table *table, const struct tcpretrans_event *event, co
 		table_set(table, COMM, "(orphan)");
 	}
 	table_set(table, REASON, "%s%s", reason_names[event->reason % REASON_MAX],
-		  event->kind == TCPRETRANS_SYNACK ? "+ack" : event->error ? " failed" : "");
+		  event->kind == TCPRETRANS_SYNACK ? "+ack"
+		  : event->error                   ? " failed"
+						   : "");
 	table_set(table, SEGMENTS, "%u", event->segments);
 	set_srtt(table, event->srtt_us);
 	table_set(table, STATE, "%s", state_names[event->state % 13] ? state_names[event->state % 13] : "?");

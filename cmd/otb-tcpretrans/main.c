@@ -226,8 +226,7 @@ static void report(struct tcpretrans *tool)
 		struct record *record = tracer_begin_stats(&tool->tracer);
 
 		record_add_uint(record, "segments_seen", tracer_counter(&tool->tracer, COUNTER_SEEN_WEIGHT));
-		record_add_uint(record, "uncounted_segments",
-				tracer_counter(&tool->tracer, COUNTER_UNCOUNTED_WEIGHT));
+		record_add_uint(record, "uncounted_segments", tracer_counter(&tool->tracer, COUNTER_UNCOUNTED_WEIGHT));
 		tracer_put_stats(&tool->tracer);
 	}
 }

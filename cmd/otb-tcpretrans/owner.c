@@ -153,7 +153,7 @@ static void files_read(struct owners *owners, uint64_t now_ns)
 		diag_print_errno(DIAG_WARN, fd, "cannot look through open files: some records will name no process");
 		return;
 	}
-	for (;;) {
+	while (held < sizeof(files)) { /* always: less than one entry is held over, which gcc 14 does not see */
 		ssize_t n = read(fd, (char *)files + held, sizeof(files) - held);
 		size_t whole;
 

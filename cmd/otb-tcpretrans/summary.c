@@ -162,7 +162,8 @@ static void add_key(struct record *record, enum summary_key by, const struct sum
 	if (by == BY_FLOW || by == BY_PROCESS)
 		add_process(record, key);
 	if (by == BY_FLOW)
-		add_endpoint(record, "network_local_address", key->local_address, "network_local_port", key->local_port);
+		add_endpoint(record, "network_local_address", key->local_address, "network_local_port",
+			     key->local_port);
 	if (by == BY_FLOW || by == BY_PEER)
 		add_endpoint(record, "network_peer_address", key->peer_address, "network_peer_port", key->peer_port);
 	if (by == BY_REASON)
@@ -232,7 +233,7 @@ static void set_group(struct table *table, enum summary_key by, const struct sum
 static void set_figures(struct table *table, const struct summary_group *group)
 {
 	static const enum column of_reason[REASON_MAX] = {
-		[REASON_OTHER] = OTHER, [REASON_SYN] = SYN,   [REASON_RTO] = RTO, [REASON_LOSS_RECOVERY] = RECOVERY,
+		[REASON_OTHER] = OTHER, [REASON_SYN] = SYN, [REASON_RTO] = RTO, [REASON_LOSS_RECOVERY] = RECOVERY,
 		[REASON_FAST] = FAST,   [REASON_TLP] = TLP,
 	};
 

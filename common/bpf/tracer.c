@@ -113,8 +113,9 @@ void tracer_take_object(struct tracer *tracer, struct bpf_object *object)
 enum exit_code tracer_refused(int error)
 {
 	if (error == -EPERM || error == -EACCES)
-		diag_print_errno(DIAG_ERROR, error,
-				 "the kernel refuses to load BPF programs (lockdown? see /sys/kernel/security/lockdown; -v says more)");
+		diag_print_errno(
+			DIAG_ERROR, error,
+			"the kernel refuses to load BPF programs (lockdown? see /sys/kernel/security/lockdown; -v says more)");
 	else
 		diag_print_errno(DIAG_ERROR, error, "cannot load the BPF programs into this kernel (-v says why)");
 	return EXIT_CANNOT_OBSERVE;
@@ -133,7 +134,8 @@ static int attach_programs(struct tracer *tracer)
 		if (!link) {
 			int error = -errno;
 
-			diag_print_errno(DIAG_ERROR, error, "cannot attach to '%s'", bpf_program__section_name(program));
+			diag_print_errno(DIAG_ERROR, error, "cannot attach to '%s'",
+					 bpf_program__section_name(program));
 			return error;
 		}
 		tracer->links[tracer->n_links++] = link;
@@ -165,7 +167,8 @@ static enum exit_code watch_pids(struct tracer *tracer)
 
 		tracer->pid_fds[i] = fd;
 		if (fd < 0 || loop_watch(&tracer->session.loop, fd, EPOLLIN, on_process_end, tracer)) {
-			diag_print_errno(DIAG_ERROR, errno, "--pid: cannot watch process %d", (int)tracer->cli->pids[i]);
+			diag_print_errno(DIAG_ERROR, errno, "--pid: cannot watch process %d",
+					 (int)tracer->cli->pids[i]);
 			return EXIT_CANNOT_OBSERVE;
 		}
 		tracer->n_live_pids++;
@@ -209,8 +212,7 @@ static struct program_totals programs_sum(const struct tracer *tracer)
 		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);
 
-		if (!bpf_program__autoload(program) ||
-		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		if (!bpf_program__autoload(program) || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			continue;
 		totals.runs += info.run_cnt;
 		totals.run_time_ns += info.run_time_ns;
@@ -418,7 +420,8 @@ enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_ev
 	tracer->tool = tool;
 	tracer->n_cpus = (unsigned int)libbpf_num_possible_cpus();
 	tracer->counters_fd = bpf_object__find_map_fd_by_name(tracer->object, "counters");
-	tracer->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(tracer->object, "ring"), take_event, tracer, NULL);
+	tracer->ring =
+		ring_buffer__new(bpf_object__find_map_fd_by_name(tracer->object, "ring"), take_event, tracer, NULL);
 	tracer->cpu_values = calloc(tracer->n_cpus, sizeof(*tracer->cpu_values));
 	if (!tracer->ring || !tracer->cpu_values) {
 		diag_print_errno(DIAG_ERROR, errno, "cannot set up the ring buffer");

@@ -22,8 +22,7 @@ void diag_init(const char *program, int verbosity);
 void diag_print(enum diag_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with ": " and the text of `error` (an errno, positive or negative) behind it. */
-void diag_print_errno(enum diag_level level, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void diag_print_errno(enum diag_level level, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The verbosity in force: -1 with -q, 0, 1 with -v, ... */
 int diag_verbosity(void);

@@ -147,7 +147,7 @@ bool cidr_is_ipv4(const struct cidr *cidr)
 static void clear_host_bits(struct cidr *cidr)
 {
 	for (unsigned int bit = cidr->bits; bit < 128; bit++)
-		cidr->address[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+		cidr->address[bit / 8] &= (uint8_t)(0xff ^ 0x80 >> bit % 8);
 }
 
 bool parse_cidr(const char *text, struct cidr *cidr)

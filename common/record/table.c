@@ -136,7 +136,7 @@ static void put_last(const struct table *table, struct line *line, const char *t
 static size_t format_line(const struct table *table, const char *(*text_of)(const struct table *, unsigned int),
 			  char text[TABLE_LINE_SIZE])
 {
-	struct line line = { text, 0, 0 };
+	struct line line = { .text = text };
 	unsigned int last = 0;
 
 	for (unsigned int i = 0; i < table->n_columns; i++)

@@ -23,13 +23,13 @@ struct session {
 	struct output output;
 	struct record record;
 	struct clock clock;
-	uint64_t started_ns; /* CLOCK_MONOTONIC */
-	uint64_t written;    /* records that count towards --count */
+	uint64_t started_ns;       /* CLOCK_MONOTONIC */
+	uint64_t written;          /* records that count towards --count */
 	loop_callback *on_flushed; /* the queue of the output is empty (again); NULL: nobody wants to know */
 	void *on_flushed_context;
-	bool reopens;        /* SIGHUP has come, and the path of the output is to be opened again */
-	bool lossy;          /* something was lost or malformed: what --strict is about */
-	bool failed;         /* a write, or something else the tool could not go on without */
+	bool reopens; /* SIGHUP has come, and the path of the output is to be opened again */
+	bool lossy;   /* something was lost or malformed: what --strict is about */
+	bool failed;  /* a write, or something else the tool could not go on without */
 };
 
 /* Opens everything. What is wrong has been said where the result is not EXIT_DONE; session_close() is due all the
