@@ -136,9 +136,10 @@ static void put_last(const struct table *table, struct line *line, const char *t
 static size_t format_line(const struct table *table, const char *(*text_of)(const struct table *, unsigned int),
 			  char text[TABLE_LINE_SIZE])
 {
-	struct line line = { .text = text };
+	struct line line = { 0 };
 	unsigned int last = 0;
 
+	line.text = text;
 	for (unsigned int i = 0; i < table->n_columns; i++)
 		if (table->columns[i].rank <= table->rank)
 			last = i;
