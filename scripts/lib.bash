@@ -55,3 +55,12 @@ install_packages() { # PACKAGE...
 	output=$(apt_quietly install -y --no-install-recommends "$@" 2>&1) ||
 		die "apt-get could not install: $*"$'\n'"$output"
 }
+
+# Where this machine's apt has Debian's packages from: the archive's address, without a slash at its end.
+debian_archive() {
+	local archive
+	archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' |
+		head -n 1)
+	[[ -n $archive ]] || die 'apt knows no Debian archive here: name one (see the head of this script)'
+	echo "${archive%/}"
+}
