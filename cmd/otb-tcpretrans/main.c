@@ -56,6 +56,7 @@ static void write_event(struct tcpretrans *tool, const struct tcpretrans_event *
 {
 	struct session *session = &tool->tracer.session;
 	char line[TABLE_LINE_SIZE];
+	size_t length;
 
 	if (tool->options.cli.form == CLI_FORM_JSON) {
 		struct record *record = session_begin(session, event_name(event), event->time_ns);
@@ -65,7 +66,8 @@ static void write_event(struct tcpretrans *tool, const struct tcpretrans_event *
 		return;
 	}
 	event_set_row(&tool->table, event, owner, clock_wall_ns(&session->clock, event->time_ns));
-	session_put_line(session, line, table_format_row(&tool->table, line), true);
+	length = table_format_row(&tool->table, line);
+	session_put_line(session, line, length, true);
 }
 
 static void deliver(struct tcpretrans *tool, const struct tcpretrans_event *event, const struct owner *owner)
@@ -191,10 +193,19 @@ static void visit_files(struct tcpretrans *tool, enum tcpretrans_visit visit)
 	tool->bpf->bss->visit = VISIT_LOOK;
 }
 
+static void begin_table(struct tcpretrans *tool)
+{
+	char line[TABLE_LINE_SIZE];
+	size_t length;
+
+	table_init(&tool->table, event_columns, n_event_columns, 0);
+	length = table_format_titles(&tool->table, line);
+	session_put_line(&tool->tracer.session, line, length, false);
+}
+
 static enum exit_code start(struct tcpretrans *tool)
 {
 	struct session *session = &tool->tracer.session;
-	char line[TABLE_LINE_SIZE];
 	enum exit_code code;
 	int error = owners_open(&tool->owners, tool->bpf->progs.task_file_iter);
 
@@ -209,9 +220,8 @@ static enum exit_code start(struct tcpretrans *tool)
 	summary_open(&tool->summary, tool->options.by);
 	if (tool->options.cli.interval_ns)
 		loop_every(&session->loop, tool->options.cli.interval_ns, on_interval, tool);
-	table_init(&tool->table, event_columns, n_event_columns, 0);
 	if (tool->options.cli.form == CLI_FORM_TABLE && !tool->options.cli.summary)
-		session_put_line(session, line, table_format_titles(&tool->table, line), false);
+		begin_table(tool);
 	return EXIT_DONE;
 }
 
