@@ -385,11 +385,11 @@ filtered() {
 	same '"otb-job"' "$(records .comm | sort -u)"
 }
 
-@test "--cgroup: this one and those below it" {
-	local root base below
+@test "--cgroup: this one and those below it, and the container a cgroup is named for" {
+	local root base below id=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 	root=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
 	[ -n "$root" ] || skip 'no cgroup2 file system is mounted'
-	base=$root/otb-test-$$ below=$root/otb-test-$$/below
+	base=$root/otb-test-$$ below=$root/otb-test-$$/docker-$id.scope
 	mkdir -p "$below" || skip "cannot make a cgroup in $root"
 	enter() { echo "$BASHPID" >"$below/cgroup.procs" && exec "$@"; }
 	leave() { rmdir "$below" "$base"; }
@@ -407,6 +407,7 @@ filtered() {
 	filtered 3 rto --cgroup "$below"
 	filtered 3 rto --cgroup "$root"
 	same "$(stat -c %i "$below")" "$(records .cgroup_id | sort -u)" 'cgroup_id'
+	same "\"$id\"" "$(records .container_id | sort -u)" 'container_id'
 	mkdir "$base/other"
 	filtered 0 rto --cgroup "$base/other"
 	rmdir "$base/other"
