@@ -163,7 +163,8 @@ case_syn() {
 
 # CASE_COUNT SYN-ACKs are sent again, by the timer (the first after a second), to a client that has given up: were it
 # still there, its own repeated SYN would race with the timer, and some of those bring a SYN-ACK too.
-# That the listener counts none of it does not keep RetransSegs, TCPSynRetrans and TCPTimeouts from doing so.
+# That the listener counts none of it does not keep RetransSegs and TCPSynRetrans from doing so. (TCPTimeouts also counts
+# the last timer, which gives the request up: on a slow machine that may be over when the counters are read.)
 case_synack() {
 	case $1 in
 	setup)
@@ -172,7 +173,7 @@ case_synack() {
 		case_server && case_client otb-client && net_sysctl "$NET_B" tcp_synack_retries="${CASE_COUNT:-1}" &&
 			net_drop drop "$NET_A" ingress "drop synack" || return
 		case_expect otb-server synack "${CASE_COUNT:-1}"
-		case_count RetransSegs="$CASE_EVENTS" TCPSynRetrans="$CASE_EVENTS" TCPTimeouts="$CASE_EVENTS"
+		case_count RetransSegs="$CASE_EVENTS" TCPSynRetrans="$CASE_EVENTS"
 		;;
 	provoke)
 		proc_ask otb-client syn || return
