@@ -402,7 +402,6 @@ filtered() {
 	[ -n "$root" ] || skip 'no cgroup2 file system is mounted'
 	base=$root/otb-test-$$ below=$root/otb-test-$$/docker-$id.scope
 	mkdir -p "$below" || skip "cannot make a cgroup in $root"
-	enter() { echo "$BASHPID" >"$below/cgroup.procs" && exec "$@"; }
 	leave() { rmdir "$below" "$base"; }
 	# shellcheck disable=SC2064 # now
 	trap leave EXIT

@@ -78,20 +78,15 @@ enum exit_code session_open(struct session *session, const struct cli *cli)
 	return EXIT_DONE;
 }
 
-static struct record *begin(struct session *session, const char *event, uint64_t monotonic_ns)
+struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns)
 {
 	record_begin(&session->record, clock_wall_ns(&session->clock, monotonic_ns), event);
 	return &session->record;
 }
 
-struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns)
-{
-	return begin(session, event, monotonic_ns);
-}
-
 struct record *session_begin_now(struct session *session, const char *event)
 {
-	return begin(session, event, clock_monotonic_ns());
+	return session_begin(session, event, clock_monotonic_ns());
 }
 
 struct record *session_begin_aside(struct session *session, const char *event)
