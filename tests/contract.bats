@@ -571,7 +571,7 @@ stuck_begin() {
 
 lost_is_told() {
 	pipe_lines 100
-	grep -q '"event":"lost"' got
+	grep -q '"event":"lost".*"where":"ringbuf"' got
 }
 
 @test "two writers into one pipe: every line is whole" {
