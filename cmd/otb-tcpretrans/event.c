@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* tcp_sock.snd_ssthresh as long as no loss has set it: TCP_INFINITE_SSTHRESH, include/net/tcp.h */
 #define INFINITE_SSTHRESH 0x7fffffff
@@ -244,21 +243,12 @@ static void set_srtt(struct table *table, __u32 us)
 		table_set(table, SRTT, "%ums", us / 1000);
 }
 
-static void set_time(struct table *table, uint64_t wall_ns)
-{
-	time_t seconds = (time_t)(wall_ns / 1000000000);
-	struct tm tm;
-
-	localtime_r(&seconds, &tm);
-	table_set(table, AT, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
 void event_set_row(struct table *table, const struct tcpretrans_event *event, const struct owner *owner,
 		   uint64_t wall_ns)
 {
 	char endpoint[ENDPOINT_SIZE];
 
-	set_time(table, wall_ns);
+	table_set_time(table, AT, wall_ns);
 	if (owner->pid) {
 		table_set(table, PID, "%u", owner->pid);
 		table_set(table, COMM, "%s", owner->comm);

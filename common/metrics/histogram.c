@@ -61,6 +61,15 @@ uint64_t histogram_percentile(const struct histogram *histogram, unsigned int pe
 	return histogram->max;
 }
 
+uint64_t histogram_octave(const struct histogram *histogram, unsigned int octave)
+{
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; histogram->blocks[octave] && i < HISTOGRAM_SUB_BUCKETS; i++)
+		count += histogram->blocks[octave][i];
+	return count;
+}
+
 void histogram_clear(struct histogram *histogram)
 {
 	for (unsigned int block = 0; block < HISTOGRAM_BLOCKS; block++)

@@ -23,6 +23,9 @@ bool histogram_add(struct histogram *histogram, uint64_t value);
 /* The value of rank ceil(count * percent / 100) (nearest rank); 0 of an empty one. `percent` is 1 to 100. */
 uint64_t histogram_percentile(const struct histogram *histogram, unsigned int percent);
 
+/* How many values lie in one octave: 0 is [0, 64), n > 0 is [64 << (n - 1), 64 << n). */
+uint64_t histogram_octave(const struct histogram *histogram, unsigned int octave);
+
 /* Frees the memory; the histogram is empty then. */
 void histogram_clear(struct histogram *histogram);
 

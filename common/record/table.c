@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -84,6 +85,36 @@ void table_set(struct table *table, unsigned int column, const char *format, ...
 	vsnprintf(raw, sizeof(raw), format, arguments);
 	va_end(arguments);
 	copy_printable(table->cells[column], (const unsigned char *)raw, strlen(raw));
+}
+
+void table_set_time(struct table *table, unsigned int column, uint64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / 1000000000);
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	table_set(table, column, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+void table_set_duration(struct table *table, unsigned int column, uint64_t ns)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+	unsigned int unit = 0;
+	uint64_t scale = 1, hundredths;
+
+	while (unit < 3 && ns / scale >= 1000) {
+		scale *= 1000;
+		unit++;
+	}
+	hundredths = ns / scale * 100 + ns % scale * 100 / scale;
+	if (!unit || hundredths >= 10000)
+		table_set(table, column, "%llu%s", (unsigned long long)(hundredths / 100), units[unit]);
+	else if (hundredths >= 1000)
+		table_set(table, column, "%llu.%llu%s", (unsigned long long)(hundredths / 100),
+			  (unsigned long long)(hundredths % 100 / 10), units[unit]);
+	else
+		table_set(table, column, "%llu.%02llu%s", (unsigned long long)(hundredths / 100),
+			  (unsigned long long)(hundredths % 100), units[unit]);
 }
 
 /* Characters, not bytes: a continuation byte takes no column of its own. */

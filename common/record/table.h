@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { TABLE_COLUMNS_MAX = 24, TABLE_CELL_SIZE = 128, TABLE_LINE_SIZE = 4096 };
 
@@ -32,6 +33,11 @@ void table_init(struct table *table, const struct table_column *columns, unsigne
 
 /* Fills a cell of the next row; one that is not filled is shown as '-'. */
 void table_set(struct table *table, unsigned int column, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Local time of day, HH:MM:SS. */
+void table_set_time(struct table *table, unsigned int column, uint64_t wall_ns);
+/* Three digits and a unit: "640ns", "12.3us", "1.25ms", "314ms", "2.50s". At most seven characters up to 11 days. */
+void table_set_duration(struct table *table, unsigned int column, uint64_t ns);
 
 /* Writes the titles, or the row (which is empty again then), LF included, and returns the length. */
 size_t table_format_titles(const struct table *table, char line[TABLE_LINE_SIZE]);

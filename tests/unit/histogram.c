@@ -174,10 +174,28 @@ static void check_empty(void)
 	histogram_clear(&histogram);
 }
 
+static void check_octaves(void)
+{
+	struct histogram histogram = { 0 };
+	uint64_t sum = 0;
+
+	for (uint64_t value = 0; value < 1 << 12; value++)
+		histogram_add(&histogram, value);
+	check(histogram_octave(&histogram, 0) == 64 && histogram_octave(&histogram, 1) == 64 &&
+		      histogram_octave(&histogram, 2) == 128 && histogram_octave(&histogram, 6) == 2048,
+	      "an octave has as many values as lie between two powers of two");
+	check(!histogram_octave(&histogram, 7), "and none where there are none");
+	for (unsigned int octave = 0; octave < HISTOGRAM_BLOCKS; octave++)
+		sum += histogram_octave(&histogram, octave);
+	check(sum == histogram.count, "together they have all");
+	histogram_clear(&histogram);
+}
+
 int main(void)
 {
 	check_distributions();
 	check_edges();
 	check_empty();
+	check_octaves();
 	return finish_tests();
 }

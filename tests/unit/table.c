@@ -182,6 +182,52 @@ static void check_random_cells(void)
 /* ---- limits ---- */
 
 /* As many columns as there can be, so wide that a line could not hold them. */
+/* ---- times and durations ---- */
+
+static void check_durations(void)
+{
+	static const struct {
+		uint64_t ns;
+		const char *shown;
+	} cases[] = {
+		{ 0, "0ns" },
+		{ 999, "999ns" },
+		{ 1000, "1.00us" },
+		{ 9999, "9.99us" },
+		{ 12345, "12.3us" },
+		{ 99999, "99.9us" },
+		{ 100000, "100us" },
+		{ 999999, "999us" },
+		{ 1000000, "1.00ms" },
+		{ 314159265, "314ms" },
+		{ 2500000000, "2.50s" },
+		{ 61000000000, "61.0s" },
+		{ 360000000000, "360s" },
+		{ 86400000000000, "86400s" },
+		{ UINT64_MAX, "18446744073s" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct table table;
+		char expected[64];
+
+		table_init(&table, columns, COUNT(columns), 1);
+		table_set_duration(&table, REASON, cases[i].ns);
+		snprintf(expected, sizeof(expected), "    - -\n%s\n", cases[i].shown);
+		check_line(table_format_row(&table, line), expected, cases[i].shown);
+	}
+}
+
+static void check_times(void)
+{
+	struct table table;
+
+	setenv("TZ", "UTC", 1);
+	table_init(&table, columns, COUNT(columns), 1);
+	table_set_time(&table, REASON, 1700000000999999999);
+	check_line(table_format_row(&table, line), "    - -\n22:13:20\n", "a time of day");
+}
+
 static void check_wide_tables(void)
 {
 	static struct table_column wide[TABLE_COLUMNS_MAX];
@@ -238,6 +284,8 @@ int main(void)
 	check_characters();
 	check_long_cells();
 	check_random_cells();
+	check_durations();
+	check_times();
 	check_wide_tables();
 	check_terminal_width();
 	return finish_tests();
