@@ -121,6 +121,13 @@ enum exit_code tracer_refused(int error)
 	return EXIT_CANNOT_OBSERVE;
 }
 
+/* Iterators and uprobes: which file they look at, only the tool knows. */
+static bool program_is_tools(const struct bpf_program *program)
+{
+	return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER ||
+	       bpf_program__type(program) == BPF_PROG_TYPE_KPROBE;
+}
+
 static int attach_programs(struct tracer *tracer)
 {
 	struct bpf_program *program;
@@ -128,7 +135,7 @@ static int attach_programs(struct tracer *tracer)
 	bpf_object__for_each_program(program, tracer->object) {
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
+		if (!bpf_program__autoload(program) || program_is_tools(program))
 			continue;
 		link = bpf_program__attach(program);
 		if (!link) {
@@ -143,6 +150,15 @@ static int attach_programs(struct tracer *tracer)
 	return 0;
 }
 
+static void forget_process(struct tracer *tracer, unsigned int i)
+{
+	loop_unwatch(&tracer->session.loop, tracer->pid_fds[i]);
+	close(tracer->pid_fds[i]);
+	tracer->pid_fds[i] = -1;
+	if (!--tracer->n_live_pids)
+		loop_stop(&tracer->session.loop);
+}
+
 static void on_process_end(void *context)
 {
 	struct tracer *tracer = context;
@@ -150,14 +166,16 @@ static void on_process_end(void *context)
 	for (unsigned int i = 0; i < tracer->cli->n_pids; i++) {
 		struct pollfd ended = { .fd = tracer->pid_fds[i], .events = POLLIN };
 
-		if (ended.fd < 0 || poll(&ended, 1, 0) <= 0)
-			continue;
-		loop_unwatch(&tracer->session.loop, ended.fd);
-		close(ended.fd);
-		tracer->pid_fds[i] = -1;
-		if (!--tracer->n_live_pids)
-			loop_stop(&tracer->session.loop);
+		if (ended.fd >= 0 && poll(&ended, 1, 0) > 0)
+			forget_process(tracer, i);
 	}
+}
+
+void tracer_forget_pid(struct tracer *tracer, pid_t pid)
+{
+	for (unsigned int i = 0; i < tracer->cli->n_pids; i++)
+		if (tracer->cli->pids[i] == pid && tracer->pid_fds[i] >= 0)
+			forget_process(tracer, i);
 }
 
 static enum exit_code watch_pids(struct tracer *tracer)
@@ -429,7 +447,6 @@ enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_ev
 	}
 	if (attach_programs(tracer))
 		return EXIT_CANNOT_OBSERVE;
-	privilege_drop();
 	tracer->session.on_flushed = on_flushed;
 	tracer->session.on_flushed_context = tracer;
 	tracer->next_second_ns = clock_monotonic_ns() + SECOND_NS;
@@ -467,6 +484,7 @@ static void drain(struct tracer *tracer)
 
 void tracer_loop(struct tracer *tracer)
 {
+	privilege_drop(tracer->keeps_attaching);
 	session_ready(&tracer->session);
 	session_run(&tracer->session);
 	if (tracer->shows_progress && write(STDERR_FILENO, "\r\033[K", 4) < 0)

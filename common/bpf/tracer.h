@@ -30,6 +30,7 @@ struct tracer {
 	const struct cli *cli;
 	const char *weight; /* the name of what a weight counts ("segments"), set by the tool; NULL: events have none */
 	bool uncounted_is_missed; /* set by the tool: what no event reported is an event that the programs missed */
+	bool keeps_attaching;     /* set by the tool: it attaches uprobes while it runs, and keeps what that takes */
 
 	struct bpf_object *object;
 	struct ring_buffer *ring;
@@ -64,13 +65,16 @@ void tracer_take_object(struct tracer *tracer, struct bpf_object *object);
 /* Says that the kernel refused to load the object, with this negative errno. */
 enum exit_code tracer_refused(int error);
 
-/* Creates the ring buffer, attaches every program that is to be loaded (iterators but: they are the tool's) and drops
- * the privileges that are not needed any more. */
+/* Creates the ring buffer and attaches every program that is to be loaded, but iterators and uprobes: they are the
+ * tool's, which has to detach them before tracer_finish(). */
 enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_event, tracer_batch_callback *on_batch,
 			     void *tool);
 
-/* Says that it is ready and runs until something ends the run. */
+/* Drops the privileges that are not needed any more, says that it is ready, and runs until something ends the run. */
 void tracer_loop(struct tracer *tracer);
+
+/* A --pid process is not what it was any more (it has called execve()): counts as ended. */
+void tracer_forget_pid(struct tracer *tracer, pid_t pid);
 
 /* Detaches, hands over what waits, and reports what was lost. */
 void tracer_finish(struct tracer *tracer);

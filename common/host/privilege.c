@@ -14,12 +14,12 @@
 static const struct {
 	cap_value_t value;
 	const char *name;
-	bool kept;
+	enum { KEPT, KEPT_TO_ATTACH } use;
 } capabilities[] = {
-	{ CAP_BPF, "CAP_BPF", true },
-	{ CAP_PERFMON, "CAP_PERFMON", false },
-	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", true },
-	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", true },
+	{ CAP_BPF, "CAP_BPF", KEPT },
+	{ CAP_PERFMON, "CAP_PERFMON", KEPT_TO_ATTACH },
+	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", KEPT },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", KEPT },
 };
 
 #define N_CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
@@ -55,7 +55,7 @@ bool privilege_is_held(void)
 }
 
 /* What is dropped cannot be used by whoever takes this process over through the data it reads. */
-void privilege_drop(void)
+void privilege_drop(bool keeps_attaching)
 {
 	cap_t held = cap_get_proc(), kept = cap_init();
 
@@ -68,7 +68,7 @@ void privilege_drop(void)
 			value = CAP_SYS_ADMIN;
 			cap_get_flag(held, value, CAP_PERMITTED, &flag);
 		}
-		if (flag == CAP_SET && capabilities[i].kept) {
+		if (flag == CAP_SET && (capabilities[i].use == KEPT || keeps_attaching)) {
 			cap_set_flag(kept, CAP_PERMITTED, 1, &value, CAP_SET);
 			cap_set_flag(kept, CAP_EFFECTIVE, 1, &value, CAP_SET);
 		}

@@ -10,8 +10,8 @@
 /* Whether this process has the capabilities that a tracer needs; which ones are missing has been said. */
 bool privilege_is_held(void);
 
-/* Drops everything but what reading maps, iterating over tasks and looking at other processes takes, for good
- * (no_new_privs). Says so where that fails. */
-void privilege_drop(void);
+/* Drops everything but what reading maps, iterating over tasks and looking at other processes takes, and where
+ * `keeps_attaching` what attaching uprobes takes, for good (no_new_privs). Says so where that fails. */
+void privilege_drop(bool keeps_attaching);
 
 #endif
