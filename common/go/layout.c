@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/go/layout.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <gelf.h>
+#include <limits.h>
+#include <string.h>
+
+/* ---- what is looked for ---- */
+
+enum owner { G, M, P, SCHED, CONTROLLER, WORK, OWNER_MAX };
+
+/* Types by name; runtime.work is a variable, for its type has a name from 1.20 on only. */
+static const char *const owner_names[OWNER_MAX] = {
+	[G] = "runtime.g",
+	[M] = "runtime.m",
+	[P] = "runtime.p",
+	[SCHED] = "runtime.schedt",
+	[CONTROLLER] = "runtime.gcControllerState",
+	[WORK] = "runtime.work",
+};
+
+struct field {
+	enum owner owner;
+	const char *path, *later_path; /* NULL: there is only one */
+};
+
+static const struct field fields[GO_FIELD_MAX] = {
+	[GO_G_M] = { G, "m", NULL },
+	[GO_G_GOID] = { G, "goid", NULL },
+	[GO_G_STARTPC] = { G, "startpc", NULL },
+	[GO_M_CURG] = { M, "curg", NULL },
+	[GO_M_PREEMPTOFF] = { M, "preemptoff", NULL },
+	[GO_WORK_CYCLES] = { WORK, "cycles", NULL },
+	[GO_WORK_USER_FORCED] = { WORK, "userForced", NULL },
+	[GO_WORK_PAUSE_START] = { WORK, "pauseStart", NULL },
+	[GO_WORK_T_SWEEP_TERM] = { WORK, "tSweepTerm", NULL },
+	[GO_WORK_T_END] = { WORK, "tEnd", NULL },
+	[GO_WORK_HEAP0] = { WORK, "heap0", NULL },
+	[GO_WORK_HEAP1] = { WORK, "heap1", NULL },
+	[GO_WORK_HEAP2] = { WORK, "heap2", NULL },
+	[GO_CONTROLLER_LAST_HEAP_GOAL] = { CONTROLLER, "lastHeapGoal", NULL },
+	[GO_SCHED_NGSYS] = { SCHED, "ngsys", NULL },
+	[GO_SCHED_GFREE_N] = { SCHED, "gFree.n", "gFree.stack.size" },
+	[GO_SCHED_GFREE_NO_STACK] = { SCHED, "gFree.noStack.size", NULL },
+	[GO_P_GFREE_N] = { P, "gFree.n", "gFree.size" },
+};
+
+/* ---- from the DWARF ---- */
+
+/* Beyond these a file is no program that a Go toolchain made. DWARF compresses to a third or so; and the runtime's unit
+ * holds the types of the whole program. */
+enum { DEBUG_TO_FILE_MAX = 8, ENTRIES_MAX = 1 << 22, MEMBERS_MAX = 1 << 12, TYPEDEFS_MAX = 8 };
+static const Dwarf_Word OFFSET_MAX = 1 << 20;
+
+/* The size of a section in memory. To 1.18 Go's linker compresses by the old way: .zdebug_NAME begins with "ZLIB" and
+ * the size, big-endian. */
+static uint64_t section_size(Elf_Scn *section, const GElf_Shdr *header, const char *name)
+{
+	GElf_Chdr compressed;
+	uint64_t size = 0;
+	Elf_Data *raw;
+
+	if (header->sh_type == SHT_NOBITS)
+		return 0;
+	if (header->sh_flags & SHF_COMPRESSED)
+		return gelf_getchdr(section, &compressed) ? compressed.ch_size : UINT64_MAX;
+	if (strncmp(name, ".zdebug", 7) != 0)
+		return header->sh_size;
+	raw = elf_rawdata(section, NULL);
+	if (!raw || raw->d_size < 12 || memcmp(raw->d_buf, "ZLIB", 4) != 0)
+		return header->sh_size;
+	for (unsigned int i = 4; i < 12; i++)
+		size = size << 8 | ((const uint8_t *)raw->d_buf)[i];
+	return size;
+}
+
+/* What types and variables are written in, to Go 1.27. */
+static bool is_needed(const char *name)
+{
+	static const char *const names[] = { "_info", "_abbrev", "_str", "_line_str", "_str_offsets", "_addr" };
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+/* libdw reads every debug section at the beginning, and decompresses it, whatever size it says it has. So it is shown
+ * only those that are needed, and none that are too large: the others have no data for it. `elf` is changed in memory
+ * only. False where there is nothing for libdw to read. */
+static bool prepare_sections(Elf *elf, uint64_t file_size)
+{
+	uint64_t left = file_size * DEBUG_TO_FILE_MAX;
+	Elf_Scn *section = NULL;
+	bool has_info = false;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		const char *kind = name ? strstr(name, "debug") : NULL;
+
+		if (!kind)
+			continue;
+		uint64_t size = section_size(section, &header, name);
+		if (size <= left && is_needed(kind + strlen("debug"))) {
+			left -= size;
+			has_info |= !strcmp(kind, "debug_info") && size;
+			continue;
+		}
+		header.sh_type = SHT_NOBITS;
+		if (!gelf_update_shdr(section, &header))
+			return false;
+	}
+	return has_info;
+}
+
+/* The type a member or variable has, without its other names. */
+static bool entry_type(Dwarf_Die *entry, Dwarf_Die *type)
+{
+	Dwarf_Attribute attribute;
+
+	*type = *entry;
+	for (unsigned int i = 0; i < TYPEDEFS_MAX; i++) {
+		if (!dwarf_formref_die(dwarf_attr(type, DW_AT_type, &attribute), type))
+			return false;
+		if (dwarf_tag(type) != DW_TAG_typedef)
+			return dwarf_tag(type) == DW_TAG_structure_type;
+	}
+	return false;
+}
+
+static bool find_member(Dwarf_Die *structure, const char *name, size_t length, Dwarf_Die *member)
+{
+	unsigned int n = 0;
+
+	if (dwarf_child(structure, member))
+		return false;
+	do {
+		const char *its_name = dwarf_tag(member) == DW_TAG_member ? dwarf_diename(member) : NULL;
+
+		if (its_name && strlen(its_name) == length && !memcmp(its_name, name, length))
+			return true;
+	} while (++n < MEMBERS_MAX && dwarf_siblingof(member, member) == 0);
+	return false;
+}
+
+/* The offset of "field.field" in a struct. */
+static int32_t find_offset(const Dwarf_Die *owner, const char *path)
+{
+	Dwarf_Die structure = *owner, member;
+	Dwarf_Word sum = 0, offset;
+	Dwarf_Attribute attribute;
+
+	for (;;) {
+		size_t length = strcspn(path, ".");
+
+		if (!find_member(&structure, path, length, &member) ||
+		    dwarf_formudata(dwarf_attr(&member, DW_AT_data_member_location, &attribute), &offset) ||
+		    offset > OFFSET_MAX)
+			return GO_OFFSET_NONE;
+		sum += offset;
+		if (!path[length])
+			return sum <= OFFSET_MAX ? (int32_t)sum : GO_OFFSET_NONE;
+		if (!entry_type(&member, &structure))
+			return GO_OFFSET_NONE;
+		path += length + 1;
+	}
+}
+
+/* Takes an entry that is one of the owners; the first of a name counts. */
+static void take_owner(Dwarf_Die *entry, Dwarf_Die owners[OWNER_MAX], unsigned int *found)
+{
+	int tag = dwarf_tag(entry);
+	const char *name;
+
+	if (tag != DW_TAG_structure_type && tag != DW_TAG_variable)
+		return;
+	name = dwarf_diename(entry);
+	for (unsigned int i = 0; name && i < OWNER_MAX; i++) {
+		if (*found & 1U << i || (tag == DW_TAG_variable) != (i == WORK) || strcmp(name, owner_names[i]) != 0)
+			continue;
+		if (tag == DW_TAG_variable && !entry_type(entry, &owners[i]))
+			return;
+		if (tag == DW_TAG_structure_type)
+			owners[i] = *entry;
+		*found |= 1U << i;
+	}
+}
+
+/* Looks through the units of the package runtime: they hold its variables, and one of them all types. */
+static bool find_owners(Dwarf *dwarf, Dwarf_Die owners[OWNER_MAX])
+{
+	const unsigned int all = (1U << OWNER_MAX) - 1;
+	unsigned int found = 0, n = 0;
+	Dwarf_CU *unit = NULL;
+	Dwarf_Die entry;
+
+	while (found != all && n < ENTRIES_MAX && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &entry, NULL) == 0) {
+		const char *name = dwarf_tag(&entry) == DW_TAG_compile_unit ? dwarf_diename(&entry) : NULL;
+
+		n++;
+		if (!name || strcmp(name, "runtime") != 0 || dwarf_child(&entry, &entry))
+			continue;
+		do
+			take_owner(&entry, owners, &found);
+		while (found != all && ++n < ENTRIES_MAX && dwarf_siblingof(&entry, &entry) == 0);
+	}
+	return found == all;
+}
+
+static bool read_dwarf(struct go_layout *layout, Elf *elf)
+{
+	Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	Dwarf_Die owners[OWNER_MAX];
+	bool found;
+
+	if (!dwarf)
+		return false;
+	/* Else libdw opens whatever file .gnu_debugaltlink names. */
+	dwarf_setalt(dwarf, dwarf);
+	found = find_owners(dwarf, owners);
+	for (unsigned int i = 0; found && i < GO_FIELD_MAX; i++) {
+		const struct field *field = &fields[i];
+
+		layout->offsets[i] = find_offset(&owners[field->owner], field->path);
+		if (layout->offsets[i] == GO_OFFSET_NONE && field->later_path)
+			layout->offsets[i] = find_offset(&owners[field->owner], field->later_path);
+	}
+	dwarf_end(dwarf);
+	return found;
+}
+
+bool go_layout_from_dwarf(struct go_layout *layout, const struct go_binary *binary)
+{
+	/* One of its own: what libdw decompresses stays in memory until the Elf's end. */
+	Elf *elf = elf_begin(binary->image.fd, ELF_C_READ, NULL);
+	bool found = elf && prepare_sections(elf, binary->image.size) && read_dwarf(layout, elf);
+
+	elf_end(elf);
+	if (found)
+		layout->source = GO_LAYOUT_DWARF;
+	return found;
+}
+
+/* ---- from the table ---- */
+
+/* From this release on, until the field's next row. */
+struct row {
+	uint8_t field, minor, patch;
+	int16_t offset;
+};
+
+#include "common/go/layout.inc"
+
+/* The table's releases, as one number each. */
+static unsigned int release_number(unsigned int minor, unsigned int patch)
+{
+	return minor << 16 | (patch > UINT16_MAX ? UINT16_MAX : patch);
+}
+
+static bool is_in_table(const struct go_version *version)
+{
+	unsigned int i = version->minor - GO_MINOR_MIN;
+
+	return version->is_release && version->minor >= GO_MINOR_MIN && i < sizeof(newest_patches) &&
+	       version->patch <= newest_patches[i];
+}
+
+void go_layout_from_table(struct go_layout *layout, const struct go_version *version)
+{
+	/* What does not tell its release is likely to be newer than any. */
+	unsigned int release = version->minor ? release_number(version->minor, version->patch) : UINT_MAX;
+
+	layout->source = is_in_table(version) ? GO_LAYOUT_TABLE : GO_LAYOUT_GUESS;
+	for (unsigned int i = 0; i < GO_FIELD_MAX; i++)
+		layout->offsets[i] = GO_OFFSET_NONE;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (release_number(rows[i].minor, rows[i].patch) <= release)
+			layout->offsets[rows[i].field] = rows[i].offset;
+}
+
+void go_layout_get(struct go_layout *layout, const struct go_binary *binary)
+{
+	go_layout_from_table(layout, &binary->version);
+	if (layout->source == GO_LAYOUT_GUESS)
+		go_layout_from_dwarf(layout, binary);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the fields of the Go runtime's structs are: offsets in bytes.
+ *
+ * From the file's own DWARF where it has any and its release is not in the table; else from the table, which
+ * scripts/go-layout makes from real toolchains (layout.inc). Offsets move inside a minor release too, so the table
+ * goes by release, and holds the release from which on a value is right.
+ */
+#ifndef OTB_GO_LAYOUT_H
+#define OTB_GO_LAYOUT_H
+
+#include "common/go/binary.h"
+
+/* Named STRUCT_FIELD; the struct types' Go names stand in layout.c. */
+enum go_field {
+	GO_G_M,
+	GO_G_GOID,
+	GO_G_STARTPC,
+	GO_M_CURG,
+	GO_M_PREEMPTOFF, /* a string: why this m stopped the world (to 1.20 the only place) */
+	GO_WORK_CYCLES,  /* runtime.work; its type has no name to 1.19 */
+	GO_WORK_USER_FORCED,
+	GO_WORK_PAUSE_START, /* to 1.21 */
+	GO_WORK_T_SWEEP_TERM,
+	GO_WORK_T_END,
+	GO_WORK_HEAP0,
+	GO_WORK_HEAP1,
+	GO_WORK_HEAP2,
+	GO_CONTROLLER_LAST_HEAP_GOAL, /* runtime.gcControllerState */
+	GO_SCHED_NGSYS,               /* runtime.schedt */
+	GO_SCHED_GFREE_N,             /* free goroutines: gFree.n; from 1.26 in two lists: gFree.stack.size */
+	GO_SCHED_GFREE_NO_STACK,      /* gFree.noStack.size, where there are two lists */
+	GO_P_GFREE_N,                 /* gFree.n, or gFree.size */
+	GO_FIELD_MAX,
+};
+
+#define GO_OFFSET_NONE (-1)
+
+enum go_layout_source {
+	GO_LAYOUT_TABLE, /* the release is in the table */
+	GO_LAYOUT_DWARF,
+	GO_LAYOUT_GUESS, /* neither: the nearest older release of the table */
+};
+
+struct go_layout {
+	int32_t offsets[GO_FIELD_MAX]; /* GO_OFFSET_NONE: there is no such field, or it is not known where */
+	enum go_layout_source source;
+};
+
+void go_layout_get(struct go_layout *layout, const struct go_binary *binary);
+
+/* Each way by itself, for tests: false where there is no DWARF with the runtime's types. */
+bool go_layout_from_dwarf(struct go_layout *layout, const struct go_binary *binary);
+void go_layout_from_table(struct go_layout *layout, const struct go_version *version);
+
+#endif

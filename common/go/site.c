@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/go/site.h"
+
+#include <string.h>
+
+#include "common/go/code.h"
+
+/* ---- the stack check ---- */
+
+/* g.stackguard0 and, for code on the system stack, g.stackguard1: the first words behind g.stack, in every release. */
+enum { STACKGUARD0 = 16, STACKGUARD1 = 24 };
+
+/* The longest stack check (arm64, a frame beyond 64 kB) has seven instructions. */
+enum { CHECK_LENGTH_MAX = 12 };
+
+/* How far a stack check has come. Registers are capstone's numbers, 0 for none. */
+struct check {
+	unsigned int lowest; /* holds the stack pointer less the frame */
+	unsigned int guard;  /* holds the stackguard (arm64) */
+	bool is_compared;
+};
+
+enum step { STEP_IN_CHECK, STEP_AT_BRANCH, STEP_ELSEWHERE };
+
+static bool is_stackguard(int64_t displacement)
+{
+	return displacement == STACKGUARD0 || displacement == STACKGUARD1;
+}
+
+static bool is_amd64_register(const cs_x86_op *operand, unsigned int name)
+{
+	return operand->type == X86_OP_REG && operand->reg == name;
+}
+
+static bool is_amd64_stackguard(const cs_x86_op *operand)
+{
+	return operand->type == X86_OP_MEM && operand->mem.base == X86_REG_R14 &&
+	       operand->mem.index == X86_REG_INVALID && is_stackguard(operand->mem.disp);
+}
+
+static enum step step_amd64(struct check *check, const cs_insn *instruction)
+{
+	const cs_x86 *x86 = &instruction->detail->x86;
+	const cs_x86_op *to = &x86->operands[0], *from = &x86->operands[1];
+	bool is_r12 = is_amd64_register(to, X86_REG_R12);
+
+	switch (instruction->id) {
+	case X86_INS_LEA: /* -frame(%rsp), %r12 */
+		if (!is_r12 || from->mem.base != X86_REG_RSP || from->mem.index != X86_REG_INVALID)
+			return STEP_ELSEWHERE;
+		check->lowest = X86_REG_R12;
+		return STEP_IN_CHECK;
+	case X86_INS_MOV: /* %rsp, %r12; then the frame is subtracted, and a borrow means that the stack is too small */
+		if (!is_r12 || !is_amd64_register(from, X86_REG_RSP))
+			return STEP_ELSEWHERE;
+		check->lowest = X86_REG_R12;
+		return STEP_IN_CHECK;
+	case X86_INS_SUB:
+		return is_r12 && check->lowest && from->type == X86_OP_IMM ? STEP_IN_CHECK : STEP_ELSEWHERE;
+	case X86_INS_JB:
+		return check->lowest && !check->is_compared ? STEP_IN_CHECK : STEP_ELSEWHERE;
+	case X86_INS_CMP: /* stackguard(%r14), %rsp or %r12 */
+		check->is_compared =
+			is_amd64_register(to, check->lowest ? check->lowest : X86_REG_RSP) && is_amd64_stackguard(from);
+		return check->is_compared ? STEP_IN_CHECK : STEP_ELSEWHERE;
+	case X86_INS_JBE:
+		return check->is_compared ? STEP_AT_BRANCH : STEP_ELSEWHERE;
+	default:
+		return STEP_ELSEWHERE;
+	}
+}
+
+static bool is_arm64_register(const cs_arm64_op *operand, unsigned int name)
+{
+	return operand->type == ARM64_OP_REG && operand->reg == name;
+}
+
+static bool is_arm64_stackguard(const cs_arm64_op *operand)
+{
+	return operand->type == ARM64_OP_MEM && operand->mem.base == ARM64_REG_X28 &&
+	       operand->mem.index == ARM64_REG_INVALID && is_stackguard(operand->mem.disp);
+}
+
+/* "mov" has several encodings, and capstone 4 and 5 do not agree on which to call so. */
+static bool is_arm64_move(const cs_insn *instruction)
+{
+	const char *name = instruction->mnemonic;
+
+	return !strcmp(name, "mov") || !strcmp(name, "movz") || !strcmp(name, "orr");
+}
+
+static enum step step_arm64(struct check *check, const cs_insn *instruction)
+{
+	const cs_arm64 *arm64 = &instruction->detail->arm64;
+	const cs_arm64_op *to = &arm64->operands[0], *from = &arm64->operands[1];
+	const char *name = instruction->mnemonic;
+
+	if (!strcmp(name, "ldr")) { /* guard, [x28, #stackguard] */
+		if (to->type != ARM64_OP_REG || !is_arm64_stackguard(from) || arm64->writeback)
+			return STEP_ELSEWHERE;
+		check->guard = to->reg;
+		return STEP_IN_CHECK;
+	}
+	/* A large frame's size comes into x27 first, in one or two pieces. */
+	if ((is_arm64_move(instruction) || !strcmp(name, "movk")) && is_arm64_register(to, ARM64_REG_X27))
+		return STEP_IN_CHECK;
+	if (!strcmp(name, "mov") || !strcmp(name, "sub") || !strcmp(name, "subs")) { /* lowest, sp, #frame or x27 */
+		if (to->type != ARM64_OP_REG || !is_arm64_register(from, ARM64_REG_SP))
+			return STEP_ELSEWHERE;
+		check->lowest = to->reg;
+		return STEP_IN_CHECK;
+	}
+	if (!strcmp(name, "cmp")) { /* lowest or sp, guard */
+		check->is_compared = check->guard && is_arm64_register(from, check->guard) &&
+				     is_arm64_register(to, check->lowest ? check->lowest : ARM64_REG_SP);
+		return check->is_compared ? STEP_IN_CHECK : STEP_ELSEWHERE;
+	}
+	if (!strcmp(name, "b.lo") && check->lowest && !check->is_compared)
+		return STEP_IN_CHECK;
+	return !strcmp(name, "b.ls") && check->is_compared ? STEP_AT_BRANCH : STEP_ELSEWHERE;
+}
+
+/* The call of runtime.morestack is at the function's end. */
+static bool leads_forward(const struct code *code, const cs_insn *branch)
+{
+	uint64_t target;
+
+	return code_is_jump(code, branch, &target) && target > branch->address && target - code->address < code->size;
+}
+
+static bool is_frame_push(const struct code *code, const cs_insn *instruction)
+{
+	return code->machine == IMAGE_AMD64 && instruction->id == X86_INS_PUSH &&
+	       is_amd64_register(&instruction->detail->x86.operands[0], X86_REG_RBP);
+}
+
+/* Walks to the branch of the stack check a function begins with, and one instruction beyond it. */
+static bool find_check(struct code_walk *walk, struct site *site)
+{
+	const struct code *code = walk->code;
+	struct check check = { 0 };
+	enum step step = STEP_IN_CHECK;
+	const cs_insn *instruction;
+
+	for (unsigned int i = 0; i < CHECK_LENGTH_MAX && step == STEP_IN_CHECK; i++) {
+		instruction = code_next(walk);
+		if (!instruction)
+			return false;
+		if (code_is_nop(code, instruction))
+			continue;
+		step = code->machine == IMAGE_AMD64 ? step_amd64(&check, instruction) : step_arm64(&check, instruction);
+	}
+	if (step != STEP_AT_BRANCH || !leads_forward(code, walk->instruction))
+		return false;
+	*site = (struct site){ walk->instruction->address, SITE_BRANCH };
+	instruction = code_next(walk);
+	if (instruction && is_frame_push(code, instruction))
+		*site = (struct site){ instruction->address, SITE_PUSH };
+	return true;
+}
+
+/* Whether nothing in a function jumps back to its first instruction, as loops do, and every stack check that has called
+ * runtime.morestack. */
+static bool runs_once(struct code_walk *walk)
+{
+	const cs_insn *instruction;
+	uint64_t target;
+
+	while ((instruction = code_next(walk)))
+		if (code_is_jump(walk->code, instruction, &target) && target == walk->code->address)
+			return false;
+	return code_is_done(walk);
+}
+
+bool site_find_entry(const struct code *code, struct site *site)
+{
+	struct code_walk walk;
+	bool found;
+
+	if (!code_walk_begin(&walk, code))
+		return false;
+	found = find_check(&walk, site);
+	if (!found) {
+		walk.done = 0;
+		*site = (struct site){ code->address, SITE_ENTRY };
+		found = runs_once(&walk);
+	}
+	code_walk_end(&walk);
+	return found;
+}
+
+/* ---- other places ---- */
+
+size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX])
+{
+	const cs_insn *instruction;
+	struct code_walk walk;
+	size_t n = 0;
+
+	if (!code_walk_begin(&walk, code))
+		return 0;
+	while ((instruction = code_next(&walk))) {
+		if (!code_is_return(code, instruction))
+			continue;
+		if (n < SITE_RETURNS_MAX)
+			addresses[n] = instruction->address;
+		n++;
+	}
+	if (!code_is_done(&walk) || n > SITE_RETURNS_MAX)
+		n = 0;
+	code_walk_end(&walk);
+	return n;
+}
+
+static bool is_amd64_constant(const cs_insn *instruction, int64_t value)
+{
+	const cs_x86 *x86 = &instruction->detail->x86;
+
+	return instruction->id == X86_INS_CMP && x86->op_count == 2 && x86->operands[1].type == X86_OP_IMM &&
+	       x86->operands[1].imm == value;
+}
+
+static bool is_arm64_immediate(const cs_arm64_op *operand, int64_t value)
+{
+	unsigned int shift = operand->shift.type == ARM64_SFT_LSL ? operand->shift.value & 63 : 0;
+
+	return operand->type == ARM64_OP_IMM && (int64_t)((uint64_t)operand->imm << shift) == value;
+}
+
+/* A constant of more than 12 bits is put into a register first, right before: *holder. */
+static bool is_arm64_constant(const cs_insn *instruction, int64_t value, unsigned int *holder)
+{
+	const cs_arm64_op *operands = instruction->detail->arm64.operands;
+	bool is_loaded = *holder && is_arm64_register(&operands[1], *holder);
+
+	*holder = 0;
+	if (is_arm64_move(instruction) && operands[0].type == ARM64_OP_REG && is_arm64_immediate(&operands[1], value))
+		*holder = operands[0].reg;
+	return !strcmp(instruction->mnemonic, "cmp") && (is_loaded || is_arm64_immediate(&operands[1], value));
+}
+
+bool site_find_comparison(const struct code *code, int64_t value, struct site *site)
+{
+	bool is_compared = false;
+	unsigned int n = 0, holder = 0;
+	const cs_insn *instruction;
+	struct code_walk walk;
+
+	if (!code_walk_begin(&walk, code))
+		return false;
+	while ((instruction = code_next(&walk))) {
+		if (code_is_nop(code, instruction))
+			continue;
+		if (is_compared && code_is_branch(code, instruction)) {
+			*site = (struct site){ instruction->address, SITE_INSIDE };
+			n++;
+		}
+		is_compared = code->machine == IMAGE_AMD64 ? is_amd64_constant(instruction, value)
+							   : is_arm64_constant(instruction, value, &holder);
+	}
+	n = code_is_done(&walk) ? n : 0;
+	code_walk_end(&walk);
+	return n == 1;
+}
+
+/* ---- in a file ---- */
+
+bool site_of_entry(const struct go_binary *binary, const struct go_function *function, struct site *site)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_entry(&code, site);
+	code_unload(&code);
+	return found;
+}
+
+size_t site_of_returns(const struct go_binary *binary, const struct go_function *function,
+		       uint64_t addresses[SITE_RETURNS_MAX])
+{
+	struct code code;
+	size_t n;
+
+	if (!code_load(&code, binary, function))
+		return 0;
+	n = site_find_returns(&code, addresses);
+	code_unload(&code);
+	return n;
+}
+
+bool site_of_comparison(const struct go_binary *binary, const struct go_function *function, int64_t value,
+			struct site *site)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_comparison(&code, value, site);
+	code_unload(&code);
+	return found;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where in a Go function a probe goes, so that it counts exactly and costs little.
+ *
+ * A Go function begins with a stack check. Its first instruction runs again after every growth of the stack and after
+ * a cooperative preemption, so a probe there counts twice; and the kernel single-steps it. The kernel emulates a push
+ * of a register and conditional jumps. So the site is, in this order:
+ *
+ *	SITE_PUSH     amd64, Go >= 1.21: the push %rbp behind the stack check
+ *	SITE_BRANCH   the conditional jump of the stack check (amd64 jbe, arm64 b.ls). It is reached before the stack
+ *	              grows, too: a program has to pass over a hit for which the jump is taken (CF or ZF set; on arm64
+ *	              C clear or Z set)
+ *	SITE_ENTRY    the first instruction of a function that has no stack check: it runs once
+ *
+ * A fourth, SITE_INSIDE, is in the middle of a function: see site_of_comparison().
+ *
+ * Arguments are still in their registers at every site. A site is decoded from the code of each file (capstone): it
+ * moves between patch releases.
+ */
+#ifndef OTB_GO_SITE_H
+#define OTB_GO_SITE_H
+
+#include "common/go/binary.h"
+
+enum site_kind { SITE_PUSH, SITE_BRANCH, SITE_ENTRY, SITE_INSIDE };
+
+struct site {
+	uint64_t address;
+	enum site_kind kind;
+};
+
+enum { SITE_RETURNS_MAX = 16 };
+
+/* The site for the entry of a function. False where the code is not understood: no probe then. */
+bool site_of_entry(const struct go_binary *binary, const struct go_function *function, struct site *site);
+
+/* Every ret of a function, as addresses; returns how many, 0 also where one of its instructions cannot be decoded (amd64)
+ * or there are more than SITE_RETURNS_MAX. A probe on a ret is single-stepped: only for what happens rarely. */
+size_t site_of_returns(const struct go_binary *binary, const struct go_function *function,
+		       uint64_t addresses[SITE_RETURNS_MAX]);
+
+/* The conditional jump right behind a comparison of a register or memory with the constant `value`: a cheap place in
+ * the middle of a function, reached whichever way the jump goes, so that every hit counts. False unless there is exactly
+ * one. */
+bool site_of_comparison(const struct go_binary *binary, const struct go_function *function, int64_t value,
+			struct site *site);
+
+/* The same for code that is in memory. */
+struct code;
+bool site_find_entry(const struct code *code, struct site *site);
+size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX]);
+bool site_find_comparison(const struct code *code, int64_t value, struct site *site);
+
+#endif
