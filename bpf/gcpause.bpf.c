@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * otb-gcpause, kernel side: uprobes in the Go runtime.
+ *
+ * Stops of the world exclude each other (runtime.worldsema), so one process has at most one pause and one cycle under
+ * way, and their state is one entry of `processes`. From Go 1.22 on everything about a pause is in the registers of
+ * startTheWorldWithSema, and its end is what that function returns: the very numbers the runtime counts. Before, the
+ * start is what the runtime noted in `work` where it can be read, else the clock.
+ */
+#include "bpf/go.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/gcpause.h"
+
+enum { ASSIST_SLOTS = 64 };
+
+/* More of them, and the goroutines are not counted: the verifier walks through every round. */
+enum { PROCS_MAX = 256 };
+
+struct pause {
+	__u64 start_ns, stopped_ns, stopping_cpu_ns;
+	__u64 ends_ns; /* where the runtime's end is before startTheWorldWithSema returns; else 0 */
+	struct gcpause_goroutine goroutine;
+	__u32 reason;
+	bool is_open;
+	bool ends_cycle;
+	__u8 text[GCPAUSE_TEXT_SIZE];
+};
+
+/* What startCycle knows, before the pause is over that the cycle begins with. */
+struct next_cycle {
+	__u64 controller; /* address in the process */
+	__u32 trigger, procs;
+	bool is_set;
+};
+
+struct cycle {
+	__u64 start_ns, pause_ns;
+	__u64 controller;
+	__u32 pauses, trigger, procs, goroutines;
+	__u32 number; /* work.cycles, or counted */
+	bool is_open;
+	/* Assists end on many CPUs at once; there is no atomic maximum on every kernel, hence one for each CPU. */
+	__u64 assists, assist_ns;
+	__u64 assist_max_ns[ASSIST_SLOTS];
+};
+
+struct process {
+	__u64 bias; /* run-time address - address in the file */
+	struct pause pause;
+	struct next_cycle next;
+	struct cycle cycle;
+	bool terminating; /* gcMarkTermination has begun */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, __u32); /* tgid */
+	__type(value, struct process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GCPAUSE_BINARIES_MAX);
+	__type(key, __u32);
+	__type(value, struct gcpause_binary);
+} binaries SEC(".maps");
+
+/* Which binary a process runs: asked only where there are no attach cookies (before 5.15). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* tgid */
+	__type(value, __u32);
+} pids SEC(".maps");
+
+/* An assist runs on the system stack and cannot be preempted by the runtime: it ends on the thread it began on. */
+struct assist {
+	__u64 start_ns;
+	__u64 g;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64); /* tgid << 32 | tid */
+	__type(value, struct assist);
+} assists SEC(".maps");
+
+const volatile struct gcpause_filter filter;
+const volatile bool has_cookies;
+
+static const struct process no_process;
+
+/* ---- process and binary ---- */
+
+struct place {
+	__u32 pid, index;
+	struct gcpause_binary *binary;
+	struct process *process;
+};
+
+static __always_inline __u32 binary_index(GO_CONTEXT *ctx, __u32 pid)
+{
+	__u32 *index;
+
+	if (has_cookies)
+		return (__u32)bpf_get_attach_cookie(ctx);
+	index = bpf_map_lookup_elem(&pids, &pid);
+	return index ? *index : GCPAUSE_BINARIES_MAX;
+}
+
+/* Where a hit belongs. False where that cannot be known, which is counted. */
+static __always_inline bool place_find(GO_CONTEXT *ctx, struct place *place)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	place->pid = pid;
+	place->index = binary_index(ctx, pid);
+	place->binary = bpf_map_lookup_elem(&binaries, &place->index);
+	place->process = bpf_map_lookup_elem(&processes, &pid);
+	if (place->binary && !place->process) {
+		bpf_map_update_elem(&processes, &pid, &no_process, BPF_NOEXIST);
+		place->process = bpf_map_lookup_elem(&processes, &pid);
+	}
+	if (place->binary && place->process)
+		return true;
+	counter_add(COUNTER_LOST_MAP, 1);
+	return false;
+}
+
+static __always_inline void place_set_bias(GO_CONTEXT *ctx, const struct place *place, __u32 probe)
+{
+	place->process->bias = GO_PC(ctx) - place->binary->sites[probe];
+}
+
+static __always_inline void head_set(struct gcpause_head *head, const struct place *place, __u32 kind)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	head->kind = kind;
+	head->pid = place->pid;
+	head->binary = place->index;
+	head->reserved = 0;
+	BPF_CORE_READ_INTO(&head->comm, task, group_leader, comm);
+}
+
+/* ---- the process's memory ---- */
+
+/* A field of runtime.work, or 0. */
+static __always_inline __u64 work_read(const struct place *place, __s32 offset)
+{
+	if (!place->binary->work_cycles || offset == GCPAUSE_NO_OFFSET)
+		return 0;
+	return go_read_u64(place->binary->work_cycles + place->process->bias + offset);
+}
+
+static __always_inline __u32 work_read_u32(const struct place *place, __s32 offset)
+{
+	if (!place->binary->work_cycles || offset == GCPAUSE_NO_OFFSET)
+		return 0;
+	return go_read_u32(place->binary->work_cycles + place->process->bias + offset);
+}
+
+static __always_inline struct gcpause_goroutine goroutine_read(const struct place *place, __u64 g)
+{
+	const struct gcpause_binary *binary = place->binary;
+	struct gcpause_goroutine goroutine = { 0 };
+
+	if (g && binary->g_goid >= 0)
+		goroutine.id = go_read_u64(g + binary->g_goid);
+	if (g && binary->g_startpc >= 0)
+		goroutine.startpc = go_read_u64(g + binary->g_startpc);
+	if (goroutine.startpc)
+		goroutine.startpc -= place->process->bias;
+	return goroutine;
+}
+
+/* The m that runs a g0. */
+static __always_inline __u64 m_read(const struct place *place, __u64 g0)
+{
+	return place->binary->g_m >= 0 ? go_read_u64(g0 + place->binary->g_m) : 0;
+}
+
+static __always_inline __u64 curg_read(const struct place *place, __u64 g0)
+{
+	__u64 m = m_read(place, g0);
+
+	return m && place->binary->m_curg >= 0 ? go_read_u64(m + place->binary->m_curg) : 0;
+}
+
+/* The free goroutines that each P keeps for itself; false where they cannot be read. */
+static __always_inline bool free_goroutines_add(const struct place *place, __u32 *n)
+{
+	__u64 allp = place->binary->allp + place->process->bias, slice[2], p;
+	__u32 free;
+
+	if (bpf_probe_read_user(slice, sizeof(slice), (const void *)allp) || slice[1] > PROCS_MAX)
+		return false;
+	for (__u32 i = 0; i < PROCS_MAX && i < slice[1]; i++) {
+		if (bpf_probe_read_user(&p, sizeof(p), (const void *)(slice[0] + 8 * i)) ||
+		    bpf_probe_read_user(&free, sizeof(free), (const void *)(p + place->binary->p_gfree)))
+			return false;
+		*n += free;
+	}
+	return true;
+}
+
+/* runtime.gcount() while the world is stopped: all goroutines but free ones and the runtime's own. */
+static __always_inline __u32 goroutines_count(const struct place *place)
+{
+	const struct gcpause_binary *binary = place->binary;
+	__u64 bias = place->process->bias;
+	__u32 less = 0;
+
+	if (!binary->allglen || !binary->allp || !binary->sched || binary->sched_ngsys < 0 || binary->sched_gfree < 0 ||
+	    binary->p_gfree < 0 || !free_goroutines_add(place, &less))
+		return 0;
+	less += go_read_u32(binary->sched + bias + binary->sched_ngsys);
+	less += go_read_u32(binary->sched + bias + binary->sched_gfree);
+	if (binary->sched_gfree_no_stack >= 0)
+		less += go_read_u32(binary->sched + bias + binary->sched_gfree_no_stack);
+	return (__u32)go_read_u64(binary->allglen + bias) - less;
+}
+
+/* ---- a stop of the world ---- */
+
+/* There is no memcmp() in BPF. */
+static __always_inline bool text_is_gcing(const __u8 text[GCPAUSE_TEXT_SIZE])
+{
+	return text[0] == 'g' && text[1] == 'c' && text[2] == 'i' && text[3] == 'n' && text[4] == 'g' && !text[5];
+}
+
+/* To 1.20. The runtime keeps the reason where a preemption would look for it: in the m (gcStart leaves it empty). */
+static __always_inline void read_text_reason(const struct place *place, struct pause *pause, __u64 g0)
+{
+	struct {
+		__u64 data, length;
+	} string = { 0 };
+	__u64 m = m_read(place, g0);
+
+	pause->reason = REASON_UNKNOWN;
+	__builtin_memset(pause->text, 0, sizeof(pause->text));
+	if (!m || place->binary->m_preemptoff < 0 ||
+	    bpf_probe_read_user(&string, sizeof(string), (const void *)(m + place->binary->m_preemptoff)))
+		return;
+	pause->reason = string.length ? REASON_TEXT : REASON_SWEEP_TERMINATION;
+	if (string.length > sizeof(pause->text) - 1)
+		string.length = sizeof(pause->text) - 1;
+	if (string.length &&
+	    bpf_probe_read_user(pause->text, string.length & (GCPAUSE_TEXT_SIZE - 1), (const void *)string.data))
+		counter_add(COUNTER_LOST_FAULT, 1);
+	if (text_is_gcing(pause->text))
+		pause->reason = REASON_MARK_TERMINATION;
+}
+
+static __always_inline bool reason_is_gc(__u32 reason)
+{
+	return reason == REASON_MARK_TERMINATION || reason == REASON_SWEEP_TERMINATION;
+}
+
+SEC("uprobe")
+int stop_the_world(GO_CONTEXT *ctx)
+{
+	struct place place;
+	struct pause *pause;
+	__u64 now = bpf_ktime_get_ns(), noted;
+
+	if (go_stack_grows(ctx) || !place_find(ctx, &place))
+		return 0;
+	place_set_bias(ctx, &place, PROBE_STOP_THE_WORLD);
+	pause = &place.process->pause;
+	if (place.binary->convention == CONVENTION_TEXT)
+		read_text_reason(&place, pause, GO_G(ctx));
+	else
+		pause->reason = GO_ARG0(ctx) & 0xff;
+	pause->start_ns = now;
+	pause->stopped_ns = 0;
+	/* What PauseTotalNs begins with: noted a moment ago. */
+	noted = reason_is_gc(pause->reason) ? work_read(&place, place.binary->pause_start) : 0;
+	if (noted && noted < now && now - noted < 1000000000)
+		pause->start_ns = noted;
+	place.process->terminating = false;
+	pause->is_open = true;
+	return 0;
+}
+
+SEC("uprobe")
+int mark_termination(GO_CONTEXT *ctx)
+{
+	struct place place;
+
+	if (!go_stack_grows(ctx) && place_find(ctx, &place))
+		place.process->terminating = true;
+	return 0;
+}
+
+/* The worldStop of 1.22 and later, in registers. */
+static __always_inline void read_world_stop(GO_CONTEXT *ctx, const struct place *place, struct pause *pause)
+{
+	pause->reason = GO_ARG1(ctx) & 0xff;
+	pause->start_ns = GO_ARG2(ctx);
+	pause->stopped_ns = 0;
+	pause->ends_ns = 0;
+	if (place->binary->convention == CONVENTION_SPLIT) {
+		pause->stopped_ns = GO_ARG3(ctx);
+		pause->stopping_cpu_ns = GO_ARG4(ctx);
+	}
+	/* Only gcMarkTermination says when it ended, and a restart of gcMarkDone (also reason 1) does not. */
+	pause->ends_cycle = pause->reason == REASON_MARK_TERMINATION && GO_ARG0(ctx);
+	pause->is_open = true;
+}
+
+SEC("uprobe")
+int start_the_world(GO_CONTEXT *ctx)
+{
+	struct place place;
+	struct pause *pause;
+
+	if (go_stack_grows(ctx) || !place_find(ctx, &place))
+		return 0;
+	place_set_bias(ctx, &place, PROBE_START_THE_WORLD);
+	pause = &place.process->pause;
+	if (place.binary->convention >= CONVENTION_START) {
+		read_world_stop(ctx, &place, pause);
+	} else {
+		pause->ends_cycle = pause->reason == REASON_MARK_TERMINATION && place.process->terminating;
+		/* The cycle's last pause ends for the runtime's statistics before the world starts. */
+		pause->ends_ns = pause->ends_cycle ? bpf_ktime_get_ns() : 0;
+	}
+	pause->goroutine = goroutine_read(&place, curg_read(&place, GO_G(ctx)));
+	if (pause->ends_cycle)
+		place.process->cycle.goroutines = goroutines_count(&place);
+	return 0;
+}
+
+/* ---- a cycle ---- */
+
+SEC("uprobe")
+int start_cycle(GO_CONTEXT *ctx)
+{
+	struct place place;
+	struct next_cycle *next;
+	struct gcpause_goroutine goroutine;
+
+	if (go_stack_grows(ctx) || !place_find(ctx, &place))
+		return 0;
+	place_set_bias(ctx, &place, PROBE_START_CYCLE);
+	next = &place.process->next;
+	next->controller = GO_ARG0(ctx);
+	next->procs = work_read_u32(&place, 8); /* cycles, stwprocs, maxprocs: uint32, int32, int32 */
+	if (place.binary->startcycle_has_trigger) {
+		next->trigger = GO_ARG3(ctx);
+	} else {
+		goroutine = goroutine_read(&place, GO_G(ctx));
+		next->trigger = TRIGGER_HEAP;
+		if (place.binary->forcegchelper && goroutine.startpc == place.binary->forcegchelper)
+			next->trigger = TRIGGER_TIME;
+		if (work_read(&place, place.binary->user_forced) & 0xff)
+			next->trigger = TRIGGER_FORCED;
+	}
+	next->is_set = true;
+	return 0;
+}
+
+static __always_inline void cycle_begin(const struct place *place, const struct pause *pause)
+{
+	struct cycle *cycle = &place->process->cycle;
+	struct next_cycle *next = &place->process->next;
+	__u32 number = work_read_u32(place, 0);
+
+	cycle->is_open = true;
+	cycle->number = number ? number : cycle->number + 1;
+	cycle->start_ns = pause->start_ns;
+	cycle->pause_ns = cycle->pauses = 0;
+	cycle->trigger = next->is_set ? next->trigger : TRIGGER_UNKNOWN;
+	cycle->procs = next->is_set ? next->procs : 0;
+	cycle->controller = next->is_set ? next->controller : 0;
+	cycle->assists = cycle->assist_ns = 0;
+	for (__u32 i = 0; i < ASSIST_SLOTS; i++)
+		cycle->assist_max_ns[i] = 0;
+	next->is_set = false;
+}
+
+static __always_inline void cycle_emit(const struct place *place, __u64 end_ns)
+{
+	struct cycle *cycle = &place->process->cycle;
+	const struct gcpause_binary *binary = place->binary;
+	struct gcpause_cycle *event;
+
+	counter_add(COUNTER_SEEN, 1);
+	if (!filter.cycles) {
+		counter_add(COUNTER_FILTERED, 1);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		counter_add(COUNTER_LOST_RINGBUF, 1);
+		return;
+	}
+	head_set(&event->head, place, GCPAUSE_CYCLE);
+	event->start_ns = cycle->start_ns;
+	event->end_ns = end_ns;
+	event->pause_ns = cycle->pause_ns;
+	event->assists = cycle->assists;
+	event->assist_ns = cycle->assist_ns;
+	event->assist_max_ns = 0;
+	for (__u32 i = 0; i < ASSIST_SLOTS; i++)
+		if (cycle->assist_max_ns[i] > event->assist_max_ns)
+			event->assist_max_ns = cycle->assist_max_ns[i];
+	event->heap_live = work_read(place, binary->heap0);
+	event->heap_marked = work_read(place, binary->heap2);
+	event->heap_goal = 0;
+	if (cycle->controller && binary->last_heap_goal >= 0)
+		event->heap_goal = go_read_u64(cycle->controller + binary->last_heap_goal);
+	event->pauses = cycle->pauses;
+	event->cycle = cycle->number;
+	event->trigger = cycle->trigger;
+	event->gomaxprocs = cycle->procs;
+	event->goroutines = cycle->goroutines;
+	ring_submit(event);
+}
+
+/* ---- the end of a pause ---- */
+
+static __always_inline bool pause_is_wanted(const struct pause *pause, __u64 end_ns)
+{
+	__u32 bit = pause->reason < 63 ? pause->reason : 63;
+
+	if (end_ns - pause->start_ns < filter.min_duration_ns)
+		return false;
+	return pause->reason == REASON_TEXT || filter.reasons >> bit & 1;
+}
+
+static __always_inline void pause_emit(const struct place *place, __u64 end_ns)
+{
+	const struct pause *pause = &place->process->pause;
+	struct gcpause_pause *event;
+
+	counter_add(COUNTER_SEEN, 1);
+	if (!pause_is_wanted(pause, end_ns)) {
+		counter_add(COUNTER_FILTERED, 1);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		counter_add(COUNTER_LOST_RINGBUF, 1);
+		return;
+	}
+	head_set(&event->head, place, GCPAUSE_PAUSE);
+	event->start_ns = pause->start_ns;
+	event->end_ns = end_ns;
+	event->stopped_ns = pause->stopped_ns;
+	event->stopping_cpu_ns = pause->stopping_cpu_ns;
+	event->goroutine = pause->goroutine;
+	event->reason = pause->reason;
+	event->cycle = reason_is_gc(pause->reason) ? place->process->cycle.number : 0;
+	__builtin_memcpy(event->text, pause->text, sizeof(event->text));
+	ring_submit(event);
+}
+
+/* When the pause was over by the runtime's own account. */
+static __always_inline __u64 pause_end(const struct place *place, __u64 returned)
+{
+	const struct pause *pause = &place->process->pause;
+	__u64 noted;
+
+	if (!pause->ends_ns)
+		return returned;
+	noted = work_read(place, place->binary->t_end);
+	return noted >= pause->start_ns && noted <= pause->ends_ns ? noted : pause->ends_ns;
+}
+
+SEC("uprobe")
+int world_started(GO_CONTEXT *ctx)
+{
+	struct place place;
+	struct pause *pause;
+	struct cycle *cycle;
+	__u64 end_ns;
+
+	if (!place_find(ctx, &place))
+		return 0;
+	pause = &place.process->pause;
+	cycle = &place.process->cycle;
+	if (!pause->is_open)
+		return 0;
+	pause->is_open = false;
+	end_ns = pause_end(&place, GO_ARG0(ctx));
+	if (pause->reason == REASON_SWEEP_TERMINATION)
+		cycle_begin(&place, pause);
+	if (reason_is_gc(pause->reason)) {
+		cycle->pauses++;
+		cycle->pause_ns += end_ns - pause->start_ns;
+	}
+	pause_emit(&place, end_ns);
+	/* One that began before there were probes is not told of: what it cost is not known. */
+	if (pause->ends_cycle && cycle->is_open)
+		cycle_emit(&place, end_ns);
+	if (pause->ends_cycle)
+		cycle->is_open = false;
+	return 0;
+}
+
+/* ---- assists ---- */
+
+SEC("uprobe")
+int assist(GO_CONTEXT *ctx)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+	struct assist assist = { .g = GO_ARG0(ctx) };
+
+	if (go_stack_grows(ctx))
+		return 0;
+	assist.start_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&assists, &key, &assist, BPF_ANY))
+		counter_add(COUNTER_LOST_MAP, 1);
+	return 0;
+}
+
+static __always_inline void assist_emit(const struct place *place, const struct assist *assist, __u64 end_ns)
+{
+	struct gcpause_assist *event;
+
+	counter_add(COUNTER_SEEN, 1);
+	if (end_ns - assist->start_ns < filter.min_duration_ns) {
+		counter_add(COUNTER_FILTERED, 1);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		counter_add(COUNTER_LOST_RINGBUF, 1);
+		return;
+	}
+	head_set(&event->head, place, GCPAUSE_ASSIST);
+	event->start_ns = assist->start_ns;
+	event->end_ns = end_ns;
+	event->goroutine = goroutine_read(place, assist->g);
+	event->cycle = place->process->cycle.number;
+	event->reserved = 0;
+	ring_submit(event);
+}
+
+SEC("uprobe")
+int assist_end(GO_CONTEXT *ctx)
+{
+	__u64 end_ns = bpf_ktime_get_ns(), key = bpf_get_current_pid_tgid(), duration_ns;
+	__u32 slot = bpf_get_smp_processor_id() % ASSIST_SLOTS;
+	struct assist *assist = bpf_map_lookup_elem(&assists, &key);
+	struct place place;
+	struct cycle *cycle;
+
+	if (!assist || !assist->g || !place_find(ctx, &place))
+		return 0;
+	cycle = &place.process->cycle;
+	duration_ns = end_ns - assist->start_ns;
+	__sync_fetch_and_add(&cycle->assists, 1);
+	__sync_fetch_and_add(&cycle->assist_ns, duration_ns);
+	if (duration_ns > cycle->assist_max_ns[slot])
+		cycle->assist_max_ns[slot] = duration_ns;
+	if (filter.assists)
+		assist_emit(&place, assist, end_ns);
+	assist->g = 0;
+	return 0;
+}
+
+/* ---- programs that come ---- */
+
+SEC("raw_tp/sched_process_exec")
+int process_exec(void *ctx __attribute__((unused)))
+{
+	struct place place = { .pid = bpf_get_current_pid_tgid() >> 32, .index = GCPAUSE_BINARIES_MAX };
+	struct gcpause_exec *event;
+
+	bpf_map_delete_elem(&processes, &place.pid);
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		counter_add(COUNTER_LOST_RINGBUF, 1);
+		return 0;
+	}
+	head_set(&event->head, &place, GCPAUSE_EXEC);
+	ring_submit(event);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What bpf/gcpause.bpf.c and otb-gcpause tell each other. Times are CLOCK_MONOTONIC in ns, which is also the Go
+ * runtime's nanotime().
+ */
+#ifndef OTB_BPF_GCPAUSE_H
+#define OTB_BPF_GCPAUSE_H
+
+#include <linux/types.h>
+
+enum { GCPAUSE_COMM_SIZE = 16, GCPAUSE_TEXT_SIZE = 32, GCPAUSE_BINARIES_MAX = 256 };
+
+/* The probes of one binary; in config.sites by these numbers. */
+enum gcpause_probe {
+	PROBE_STOP_THE_WORLD,   /* stopTheWorldWithSema: to 1.21 */
+	PROBE_START_THE_WORLD,  /* startTheWorldWithSema */
+	PROBE_WORLD_STARTED,    /* its ret */
+	PROBE_MARK_TERMINATION, /* gcMarkTermination: to 1.21 */
+	PROBE_START_CYCLE,      /* (*gcControllerState).startCycle */
+	PROBE_ASSIST,           /* gcAssistAlloc1 */
+	PROBE_ASSIST_END,       /* where it adds its time up */
+	PROBE_MAX,
+};
+
+/* How a release says why and since when the world is stopped (go-versions.md 6; runtime/proc.go of each). */
+enum gcpause_convention {
+	CONVENTION_TEXT,   /* to 1.20: m.preemptoff holds a text: "" sweep termination, "gcing" mark termination */
+	CONVENTION_REASON, /* 1.21: the reason is the argument of stopTheWorldWithSema */
+	CONVENTION_START,  /* 1.22: startTheWorldWithSema(now, worldStop{reason, start}) */
+	CONVENTION_SPLIT,  /* from 1.23: worldStop{reason, startedStopping, finishedStopping, stoppingCPUTime} */
+};
+
+/* runtime.stwReason (from 1.21; runtime/proc.go) */
+enum gcpause_reason { REASON_UNKNOWN, REASON_MARK_TERMINATION, REASON_SWEEP_TERMINATION, REASON_TEXT = 255 };
+
+/* runtime.gcTriggerKind (runtime/mgc.go), and what stands for not known */
+enum gcpause_trigger { TRIGGER_HEAP, TRIGGER_TIME, TRIGGER_FORCED, TRIGGER_UNKNOWN };
+
+#define GCPAUSE_NO_OFFSET (-0x80000000LL)
+
+/* What has to be known of a binary. Addresses are those of the file, 0 where they are not known; offsets may be
+ * negative, and are GCPAUSE_NO_OFFSET where they are not known. */
+struct gcpause_binary {
+	__u64 sites[PROBE_MAX]; /* 0: no such probe */
+	__u64 work_cycles;      /* runtime.work.cycles */
+	__u64 forcegchelper;    /* the function of the goroutine that starts timed cycles */
+	__u64 allglen, allp, sched;
+	__u32 convention;
+	__u32 startcycle_has_trigger; /* from 1.19 */
+	__s32 g_m, g_goid, g_startpc, m_curg, m_preemptoff;
+	__s32 user_forced, pause_start, t_end, heap0, heap2; /* in runtime.work, from its field cycles on */
+	__s32 last_heap_goal;                                /* in gcControllerState */
+	__s32 sched_ngsys, sched_gfree, sched_gfree_no_stack, p_gfree;
+	__s32 reserved;
+};
+
+enum gcpause_kind { GCPAUSE_PAUSE, GCPAUSE_CYCLE, GCPAUSE_ASSIST, GCPAUSE_EXEC };
+
+struct gcpause_head {
+	__u32 kind;
+	__u32 pid;
+	__u32 binary; /* index into the map `binaries`; GCPAUSE_BINARIES_MAX: not known */
+	__u32 reserved;
+	__u8 comm[GCPAUSE_COMM_SIZE]; /* of the thread-group leader */
+};
+
+struct gcpause_goroutine {
+	__u64 id;      /* 0: not known */
+	__u64 startpc; /* address in the file of the function it began with; 0: not known */
+};
+
+struct gcpause_pause {
+	struct gcpause_head head;
+	__u64 start_ns, end_ns;
+	__u64 stopped_ns; /* every P is stopped; 0: not known */
+	__u64 stopping_cpu_ns;
+	struct gcpause_goroutine goroutine;
+	__u32 reason;
+	__u32 cycle;                  /* 0: not known */
+	__u8 text[GCPAUSE_TEXT_SIZE]; /* of REASON_TEXT */
+};
+
+struct gcpause_cycle {
+	struct gcpause_head head;
+	__u64 start_ns, end_ns;
+	__u64 pause_ns;
+	__u64 assist_ns, assist_max_ns;
+	__u64 heap_live, heap_marked, heap_goal; /* bytes; 0: not known */
+	__u32 assists;
+	__u32 pauses;
+	__u32 cycle;      /* 0: not known */
+	__u32 trigger;    /* enum gcpause_trigger */
+	__u32 gomaxprocs; /* 0: not known */
+	__u32 goroutines; /* 0: not known */
+};
+
+struct gcpause_assist {
+	struct gcpause_head head;
+	__u64 start_ns, end_ns;
+	struct gcpause_goroutine goroutine;
+	__u32 cycle;
+	__u32 reserved;
+};
+
+/* An exec: of any process. */
+struct gcpause_exec {
+	struct gcpause_head head;
+};
+
+/* What is wanted: set before the load. */
+struct gcpause_filter {
+	__u64 reasons;         /* bit n: stwReason n, the last bit all from 63 on; REASON_TEXT passes always */
+	__u64 min_duration_ns; /* of pauses and assists */
+	__u32 cycles, assists; /* whether those are wanted, one by one */
+};
+
+_Static_assert(sizeof(struct gcpause_binary) == 168, "wire struct");
+_Static_assert(sizeof(struct gcpause_head) == 32, "wire struct");
+_Static_assert(sizeof(struct gcpause_pause) == 120, "wire struct");
+_Static_assert(sizeof(struct gcpause_cycle) == 120, "wire struct");
+_Static_assert(sizeof(struct gcpause_assist) == 72, "wire struct");
+
+#endif

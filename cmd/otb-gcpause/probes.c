@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/otb-gcpause/probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <string.h>
+
+#include "bpf/gcpause.skel.h"
+#include "common/cli/diag.h"
+#include "common/go/layout.h"
+#include "common/go/site.h"
+#include "common/go/variables.h"
+
+/* gcAssistTimeSlack (runtime/mgcpacer.go): what an assist compares its P's time with at its end, in all releases. */
+enum { ASSIST_TIME_SLACK_NS = 5000 };
+
+enum function { STOP_THE_WORLD, START_THE_WORLD, MARK_TERMINATION, START_CYCLE, ASSIST, FORCEGCHELPER, FUNCTION_MAX };
+
+static const char *const function_names[FUNCTION_MAX] = {
+	[STOP_THE_WORLD] = "runtime.stopTheWorldWithSema",
+	[START_THE_WORLD] = "runtime.startTheWorldWithSema",
+	[MARK_TERMINATION] = "runtime.gcMarkTermination",
+	[START_CYCLE] = "runtime.(*gcControllerState).startCycle",
+	[ASSIST] = "runtime.gcAssistAlloc1",
+	[FORCEGCHELPER] = "runtime.forcegchelper",
+};
+
+static struct bpf_program *program_of(const struct gcpause_bpf *bpf, enum gcpause_probe probe)
+{
+	struct bpf_program *const programs[PROBE_MAX] = {
+		[PROBE_STOP_THE_WORLD] = bpf->progs.stop_the_world,
+		[PROBE_START_THE_WORLD] = bpf->progs.start_the_world,
+		[PROBE_WORLD_STARTED] = bpf->progs.world_started,
+		[PROBE_MARK_TERMINATION] = bpf->progs.mark_termination,
+		[PROBE_START_CYCLE] = bpf->progs.start_cycle,
+		[PROBE_ASSIST] = bpf->progs.assist,
+		[PROBE_ASSIST_END] = bpf->progs.assist_end,
+	};
+
+	return programs[probe];
+}
+
+void probes_configure(struct probes *probes, struct gcpause_bpf *bpf)
+{
+	probes->bpf = bpf;
+	probes->has_cookies = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
+	probes->has_multi = uprobe_multi_is_supported();
+	bpf->rodata->has_cookies = probes->has_cookies;
+	for (unsigned int probe = 0; probes->has_multi && probe < PROBE_MAX; probe++)
+		uprobe_prepare_multi(program_of(bpf, (enum gcpause_probe)probe));
+}
+
+/* ---- where ---- */
+
+static bool add_place(struct probe_places *places, const struct go_binary *binary, uint64_t address)
+{
+	return places->n < PROBE_PLACES_MAX && image_offset(&binary->image, address, &places->offsets[places->n++]);
+}
+
+/* Behind a function's stack check. The programs test the check's flags, so a function without one does not fit. */
+static uint64_t place_entry(struct probe_places *places, const struct go_binary *binary,
+			    const struct go_function *function)
+{
+	struct site site;
+
+	if (!site_of_entry(binary, function, &site) || site.kind == SITE_ENTRY ||
+	    !add_place(places, binary, site.address))
+		return 0;
+	return site.address;
+}
+
+static uint64_t place_returns(struct probe_places *places, const struct go_binary *binary,
+			      const struct go_function *function)
+{
+	uint64_t addresses[SITE_RETURNS_MAX];
+	size_t n = site_of_returns(binary, function, addresses);
+
+	if (!n || n > PROBE_PLACES_MAX)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (!add_place(places, binary, addresses[i]))
+			return 0;
+	return addresses[0];
+}
+
+static uint64_t place_assist_end(struct probe_places *places, const struct go_binary *binary,
+				 const struct go_function *function)
+{
+	struct site site;
+
+	if (!site_of_comparison(binary, function, ASSIST_TIME_SLACK_NS, &site) ||
+	    !add_place(places, binary, site.address))
+		return 0;
+	return site.address;
+}
+
+static void find_places(struct probed_target *target, struct gcpause_binary *config, const struct go_binary *binary,
+			const struct go_function functions[FUNCTION_MAX])
+{
+	struct probe_places *places = target->places;
+	uint64_t *sites = (uint64_t *)config->sites;
+
+	memset(target->places, 0, sizeof(target->places));
+	sites[PROBE_START_THE_WORLD] = place_entry(&places[PROBE_START_THE_WORLD], binary, &functions[START_THE_WORLD]);
+	sites[PROBE_WORLD_STARTED] = place_returns(&places[PROBE_WORLD_STARTED], binary, &functions[START_THE_WORLD]);
+	sites[PROBE_START_CYCLE] = place_entry(&places[PROBE_START_CYCLE], binary, &functions[START_CYCLE]);
+	sites[PROBE_ASSIST] = place_entry(&places[PROBE_ASSIST], binary, &functions[ASSIST]);
+	sites[PROBE_ASSIST_END] = place_assist_end(&places[PROBE_ASSIST_END], binary, &functions[ASSIST]);
+	if (!sites[PROBE_ASSIST] || !sites[PROBE_ASSIST_END])
+		places[PROBE_ASSIST].n = places[PROBE_ASSIST_END].n = 0;
+	if (config->convention > CONVENTION_REASON)
+		return;
+	sites[PROBE_STOP_THE_WORLD] = place_entry(&places[PROBE_STOP_THE_WORLD], binary, &functions[STOP_THE_WORLD]);
+	sites[PROBE_MARK_TERMINATION] =
+		place_entry(&places[PROBE_MARK_TERMINATION], binary, &functions[MARK_TERMINATION]);
+}
+
+/* ---- what the kernel side has to know ---- */
+
+static enum gcpause_convention convention_of(unsigned int minor)
+{
+	if (minor && minor <= 20)
+		return CONVENTION_TEXT;
+	if (minor == 21)
+		return CONVENTION_REASON;
+	return minor == 22 ? CONVENTION_START : CONVENTION_SPLIT;
+}
+
+static int32_t offset_of(const struct go_layout *layout, enum go_field field)
+{
+	return layout->offsets[field] == GO_OFFSET_NONE ? (int32_t)GCPAUSE_NO_OFFSET : layout->offsets[field];
+}
+
+/* From runtime.work.cycles on. */
+static int32_t work_offset(const struct go_layout *layout, enum go_field field)
+{
+	int32_t cycles = layout->offsets[GO_WORK_CYCLES], offset = layout->offsets[field];
+
+	return cycles == GO_OFFSET_NONE || offset == GO_OFFSET_NONE ? (int32_t)GCPAUSE_NO_OFFSET : offset - cycles;
+}
+
+static void set_offsets(struct gcpause_binary *config, const struct go_layout *layout)
+{
+	config->g_m = offset_of(layout, GO_G_M);
+	config->g_goid = offset_of(layout, GO_G_GOID);
+	config->g_startpc = offset_of(layout, GO_G_STARTPC);
+	config->m_curg = offset_of(layout, GO_M_CURG);
+	config->m_preemptoff = offset_of(layout, GO_M_PREEMPTOFF);
+	config->user_forced = work_offset(layout, GO_WORK_USER_FORCED);
+	config->pause_start = work_offset(layout, GO_WORK_PAUSE_START);
+	config->t_end = work_offset(layout, GO_WORK_T_END);
+	config->heap0 = work_offset(layout, GO_WORK_HEAP0);
+	config->heap2 = work_offset(layout, GO_WORK_HEAP2);
+	config->last_heap_goal = offset_of(layout, GO_CONTROLLER_LAST_HEAP_GOAL);
+	config->sched_ngsys = offset_of(layout, GO_SCHED_NGSYS);
+	config->sched_gfree = offset_of(layout, GO_SCHED_GFREE_N);
+	config->sched_gfree_no_stack = offset_of(layout, GO_SCHED_GFREE_NO_STACK);
+	config->p_gfree = offset_of(layout, GO_P_GFREE_N);
+}
+
+static uint64_t symbol_of(const struct go_binary *binary, const char *name)
+{
+	uint64_t address;
+
+	return image_symbol(&binary->image, name, &address) ? address : 0;
+}
+
+static void set_variables(struct gcpause_binary *config, const struct go_binary *binary, const struct go_layout *layout)
+{
+	uint64_t cycles;
+
+	if (go_work_cycles_address(binary, layout, &cycles))
+		config->work_cycles = cycles;
+	config->allglen = symbol_of(binary, "runtime.allglen");
+	config->allp = symbol_of(binary, "runtime.allp");
+	config->sched = symbol_of(binary, "runtime.sched");
+}
+
+static void describe(struct probed_target *target, struct gcpause_binary *config, const struct go_binary *binary,
+		     const struct go_function functions[FUNCTION_MAX])
+{
+	unsigned int minor = binary->version.minor;
+	struct go_layout layout;
+
+	memset(config, 0, sizeof(*config));
+	config->convention = convention_of(minor);
+	config->startcycle_has_trigger = !minor || minor >= 19;
+	config->forcegchelper = functions[FORCEGCHELPER].address;
+	go_layout_get(&layout, binary);
+	set_offsets(config, &layout);
+	set_variables(config, binary, &layout);
+	find_places(target, config, binary, functions);
+}
+
+/* A pause takes its start and its end; everything else is more. */
+static bool is_enough(const struct gcpause_binary *config, const char *path, bool loudly)
+{
+	static const char *const lacks[PROBE_MAX] = {
+		[PROBE_STOP_THE_WORLD] = "pauses",
+		[PROBE_START_THE_WORLD] = "pauses",
+		[PROBE_WORLD_STARTED] = "pauses",
+		[PROBE_MARK_TERMINATION] = "the end of cycles",
+		[PROBE_START_CYCLE] = "what triggers a cycle",
+		[PROBE_ASSIST] = "assists",
+		[PROBE_ASSIST_END] = "assists",
+	};
+	bool enough = true;
+
+	for (unsigned int probe = 0; probe < PROBE_MAX; probe++) {
+		bool is_for_old = probe == PROBE_STOP_THE_WORLD || probe == PROBE_MARK_TERMINATION;
+
+		if (config->sites[probe] || (is_for_old && config->convention > CONVENTION_REASON))
+			continue;
+		if (!strcmp(lacks[probe], "pauses"))
+			enough = false;
+		else
+			diag_print(DIAG_WARN, "'%s': no place for a probe: %s are not seen", path, lacks[probe]);
+	}
+	if (!enough)
+		diag_print(loudly ? DIAG_ERROR : DIAG_WARN,
+			   "'%s': no place for the probes in the runtime's functions: an obfuscated or unknown Go?",
+			   path);
+	return enough;
+}
+
+bool probes_prepare(struct probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
+		    bool loudly)
+{
+	struct go_function functions[FUNCTION_MAX] = { 0 };
+	struct gcpause_binary config;
+	uint32_t key = target;
+
+	for (unsigned int i = 0; i < FUNCTION_MAX; i++)
+		functions[i].name = function_names[i];
+	go_functions_find(binary, functions, FUNCTION_MAX);
+	describe(&probes->targets[target], &config, binary, functions);
+	if (!is_enough(&config, path, loudly))
+		return false;
+	return !bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &key, &config, BPF_ANY);
+}
+
+/* ---- links ---- */
+
+bool probes_attach(struct probes *probes, unsigned int target, const char *path, pid_t pid, bool loudly)
+{
+	/* What ends a thing is attached before what begins it: nothing is seen to begin whose end is not. */
+	for (int probe = PROBE_MAX - 1; probe >= 0; probe--) {
+		const struct probe_places *places = &probes->targets[target].places[probe];
+		int error = uprobe_attach(&probes->links[target], program_of(probes->bpf, (enum gcpause_probe)probe),
+					  probes->has_multi, path, pid, places->offsets, places->n,
+					  probes->has_cookies ? target : 0);
+
+		if (!error)
+			continue;
+		diag_print_errno(loudly ? DIAG_ERROR : DIAG_WARN, error, "cannot attach to '%s'", path);
+		return false;
+	}
+	return true;
+}
+
+void probes_detach(struct probes *probes, unsigned int target)
+{
+	uprobe_detach(&probes->links[target], 1);
+}
+
+void probes_detach_all(struct probes *probes)
+{
+	uprobe_detach(probes->links, GO_TARGETS_MAX);
+}
+
+void probes_note_process(struct probes *probes, unsigned int target, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid, value = target;
+
+	if (!probes->has_cookies)
+		bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.pids), &key, &value, BPF_ANY);
+}
