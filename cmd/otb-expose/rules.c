@@ -28,11 +28,31 @@ enum {
 	LOST_SEGMENTS,
 	SUPPRESSED_RECORDS,
 	SUPPRESSED_SEGMENTS,
+	GC_PAUSE,
+	STOP,
+	STOPS,
+	STOPPED,
+	GC_CYCLES,
+	GC_CYCLE,
+	GC_ASSISTS,
+	GC_ASSIST_TIME,
+	GC_ASSIST,
+	GC_LIVE,
+	GC_MARKED,
+	GC_GOAL,
+	GOROUTINES,
+	PROCESSORS,
 };
 
 /* From the loopback device to a satellite link. */
 static const double srtt_seconds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
 				       0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5 };
+
+/* From a stop that finds every P idle to a program that hangs. */
+static const double pause_seconds[] = { 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+					0.005,   0.01,     0.025,   0.05,   0.1,     0.25,   1 };
+static const double cycle_seconds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+					0.05,   0.1,     0.25,   0.5,   1,      2.5,   10 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -99,6 +119,98 @@ const struct metric_shape builtin_metrics[] = {
 		.help = "Retransmitted TCP segments in records held back.",
 		.labels = { "tool" },
 	},
+	[GC_PAUSE] = {
+		.name = "go_memory_gc_pause_duration_seconds",
+		.type = METRIC_HISTOGRAM,
+		.help = "Stops of the world of a Go program for its garbage collector, as its runtime counts them.",
+		.labels = { "reason", "comm" },
+		.bounds = pause_seconds,
+		.n_bounds = LENGTH(pause_seconds),
+	},
+	[STOP] = {
+		.name = "otb_go_stop_the_world_duration_seconds",
+		.type = METRIC_HISTOGRAM,
+		.help = "Stops of the world of a Go program for anything but its garbage collector.",
+		.labels = { "reason", "comm" },
+		.bounds = pause_seconds,
+		.n_bounds = LENGTH(pause_seconds),
+	},
+	[STOPS] = {
+		.name = "otb_go_stops_the_world_total",
+		.type = METRIC_COUNTER,
+		.help = "Stops of the world of a Go program, for whatever reason.",
+		.labels = { "reason", "comm" },
+	},
+	[STOPPED] = {
+		.name = "otb_go_stopped_the_world_seconds_total",
+		.type = METRIC_COUNTER,
+		.help = "Time for which a Go program was stopped, for whatever reason.",
+		.labels = { "reason", "comm" },
+	},
+	[GC_CYCLES] = {
+		.name = "go_memory_gc_cycles_total",
+		.type = METRIC_COUNTER,
+		.help = "Completed GC cycles of a Go program.",
+		.labels = { "trigger", "comm" },
+	},
+	[GC_CYCLE] = {
+		.name = "otb_go_gc_cycle_duration_seconds",
+		.type = METRIC_HISTOGRAM,
+		.help = "GC cycles of a Go program, from the first stop of the world to the end of the last.",
+		.labels = { "trigger", "comm" },
+		.bounds = cycle_seconds,
+		.n_bounds = LENGTH(cycle_seconds),
+	},
+	[GC_ASSISTS] = {
+		.name = "otb_go_gc_assists_total",
+		.type = METRIC_COUNTER,
+		.help = "Times that a goroutine had to help marking before it was given memory.",
+		.labels = { "comm" },
+	},
+	[GC_ASSIST_TIME] = {
+		.name = "otb_go_gc_assist_seconds_total",
+		.type = METRIC_COUNTER,
+		.help = "Time that goroutines spent helping to mark.",
+		.labels = { "comm" },
+	},
+	[GC_ASSIST] = {
+		.name = "otb_go_gc_assist_duration_seconds",
+		.type = METRIC_HISTOGRAM,
+		.help = "Assists one by one (otb-gcpause --assists).",
+		.labels = { "comm" },
+		.bounds = pause_seconds,
+		.n_bounds = LENGTH(pause_seconds),
+	},
+	[GC_LIVE] = {
+		.name = "otb_go_gc_heap_live_bytes",
+		.type = METRIC_GAUGE,
+		.help = "Heap of a Go program when its last GC cycle began.",
+		.labels = { "comm", "pid" },
+	},
+	[GC_MARKED] = {
+		.name = "otb_go_gc_heap_marked_bytes",
+		.type = METRIC_GAUGE,
+		.help = "Heap of a Go program that its last GC cycle found in use.",
+		.labels = { "comm", "pid" },
+	},
+	[GC_GOAL] = {
+		.name = "go_memory_gc_goal_bytes",
+		.type = METRIC_GAUGE,
+		.help = "Heap size target for the end of the last GC cycle of a Go program.",
+		.labels = { "comm", "pid" },
+	},
+	[GOROUTINES] = {
+		.name = "go_goroutine_count",
+		.type = METRIC_GAUGE,
+		.help = "Goroutines of a Go program at the end of its last GC cycle.",
+		.labels = { "comm", "pid" },
+	},
+	[PROCESSORS] = {
+		.name = "go_processor_limit",
+		.type = METRIC_GAUGE,
+		.help = "GOMAXPROCS of a Go program in its last GC cycle.",
+		.labels = { "comm", "pid" },
+	},
 };
 
 /* A summary stands for the single events it adds up, which its tool then does not write. It knows the reasons of the
@@ -127,6 +239,33 @@ const struct rule builtin_rules[] = {
 	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_fast", .sources = { "=fast", "comm" } },
 	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_tlp", .sources = { "=tlp", "comm" } },
 	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_other", .sources = { "=other", "comm" } },
+	{ .event = "gc_pause",
+	  .metric = GC_PAUSE,
+	  .value = "duration_ns",
+	  .scale = 1e-9,
+	  .where = "reason",
+	  .prefix = "gc_" },
+	{ .event = "gc_pause",
+	  .metric = STOP,
+	  .value = "duration_ns",
+	  .scale = 1e-9,
+	  .where = "reason",
+	  .prefix = "gc_",
+	  .without_prefix = true },
+	{ .event = "gc_pause", .metric = STOPS },
+	{ .event = "gc_pause", .metric = STOPPED, .value = "duration_ns", .scale = 1e-9 },
+	{ .event = "gc_pause_summary", .metric = STOPS, .value = "count" },
+	{ .event = "gc_pause_summary", .metric = STOPPED, .value = "total_ns", .scale = 1e-9 },
+	{ .event = "gc_cycle", .metric = GC_CYCLES },
+	{ .event = "gc_cycle", .metric = GC_CYCLE, .value = "duration_ns", .scale = 1e-9 },
+	{ .event = "gc_cycle", .metric = GC_ASSISTS, .value = "assists" },
+	{ .event = "gc_cycle", .metric = GC_ASSIST_TIME, .value = "assist_ns", .scale = 1e-9 },
+	{ .event = "gc_cycle", .metric = GC_LIVE, .value = "heap_live_bytes" },
+	{ .event = "gc_cycle", .metric = GC_MARKED, .value = "heap_marked_bytes" },
+	{ .event = "gc_cycle", .metric = GC_GOAL, .value = "heap_goal_bytes" },
+	{ .event = "gc_cycle", .metric = GOROUTINES, .value = "goroutines" },
+	{ .event = "gc_cycle", .metric = PROCESSORS, .value = "gomaxprocs" },
+	{ .event = "gc_assist", .metric = GC_ASSIST, .value = "duration_ns", .scale = 1e-9 },
 	{ .event = "lost", .metric = LOST_RECORDS, .value = "count" },
 	{ .event = "lost", .metric = LOST_SEGMENTS, .value = "segments" },
 	{ .event = "suppressed", .metric = SUPPRESSED_RECORDS, .value = "count" },
@@ -232,6 +371,21 @@ static struct label_text read_source(const struct record_view *record, const str
 	return (struct label_text){ constant, strlen(constant) };
 }
 
+/* Whether a rule is for this record. */
+static bool record_fits(const struct record_view *record, const struct bound_rule *bound)
+{
+	const char *prefix = bound->rule->prefix;
+	const struct json_value *value;
+
+	if (bound->where < 0)
+		return true;
+	value = &record->values[bound->where];
+	if (value->type == VALUE_ABSENT || !prefix)
+		return value->type != VALUE_ABSENT;
+	return bound->rule->without_prefix !=
+	       (value->length >= strlen(prefix) && !memcmp(record->line + value->start, prefix, strlen(prefix)));
+}
+
 /* What the record counts for; false: nothing. */
 static bool read_amount(struct rules *rules, const struct record_view *record, const struct bound_rule *bound,
 			double *amount)
@@ -239,7 +393,7 @@ static bool read_amount(struct rules *rules, const struct record_view *record, c
 	enum metric_type type = rules->metrics[bound->rule->metric].shape->type;
 
 	*amount = 1;
-	if (bound->where >= 0 && record->values[bound->where].type == VALUE_ABSENT)
+	if (!record_fits(record, bound))
 		return false;
 	if (bound->value < 0)
 		return true;

@@ -21,6 +21,8 @@ struct rule {
 	const char *value;   /* the field with the amount; NULL: each record counts 1 */
 	double scale;        /* what the field is multiplied by to get base units; 0: 1 */
 	const char *where;   /* only records with this field; NULL: all */
+	const char *prefix;  /* and only those in which the text of that field begins with this; NULL: any */
+	bool without_prefix; /* only those in which it does not */
 	/* Where the metric's labels come from, in their order: a field, or "=text" for a constant. None at all: from the
 	 * fields that are called as the labels are. */
 	const char *sources[METRIC_LABELS_MAX];
