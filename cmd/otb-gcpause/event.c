@@ -2,6 +2,7 @@
 #include "cmd/otb-gcpause/event.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *const trigger_names[] = {
 	[TRIGGER_HEAP] = "heap",
@@ -132,14 +133,19 @@ void assist_add_fields(struct record *record, const struct gcpause_assist *event
 
 enum column { AT, PID, COMM, WHAT, DURATION, STOPPING, CYCLE, DETAIL };
 
-const struct table_column event_columns[] = {
-	[AT] = { "TIME", 8, 0, false },          [PID] = { "PID", 7, 0, true },
-	[COMM] = { "COMM", 11, 0, false },       [WHAT] = { "WHAT", 20, 0, false },
-	[DURATION] = { "DURATION", 8, 0, true }, [STOPPING] = { "STOPPING", 8, 1, true },
-	[CYCLE] = { "CYCLE", 6, 1, true },       [DETAIL] = { "BY, OR HEAP", 21, 0, false },
-};
+void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
+{
+	static const struct table_column all[EVENT_COLUMNS] = {
+		[AT] = { "TIME", 8, 0, false },          [PID] = { "PID", 7, 0, true },
+		[COMM] = { "COMM", 11, 0, false },       [WHAT] = { "WHAT", 20, 0, false },
+		[DURATION] = { "DURATION", 8, 0, true }, [STOPPING] = { "STOPPING", 8, 1, true },
+		[CYCLE] = { "CYCLE", 6, 1, true },       [DETAIL] = { "BY, OR HEAP", 21, 0, false },
+	};
 
-const unsigned int n_event_columns = sizeof(event_columns) / sizeof(event_columns[0]);
+	memcpy(columns, all, sizeof(all));
+	columns[PID].rank = columns[COMM].rank = several ? 0 : 2;
+	columns[STOPPING].rank = columns[CYCLE].rank = several ? 1 : 0;
+}
 
 static void set_head(struct table *table, const struct gcpause_head *head, uint64_t wall_ns)
 {
@@ -154,10 +160,22 @@ static void set_cycle_number(struct table *table, uint32_t cycle)
 		table_set(table, CYCLE, "%u", cycle);
 }
 
+/* A function as it fits a column: without the path of its package, and what the compiler wraps a `go` statement in. */
+static void set_function(struct table *table, const char *function)
+{
+	static const char runtime[] = "runtime.";
+	const char *slash = strrchr(function, '/'), *name = slash ? slash + 1 : function;
+	const char *wrap = strstr(name, ".gowrap");
+
+	if (!strncmp(name, runtime, strlen(runtime)) && strcmp(name, "runtime.main") != 0)
+		name += strlen(runtime);
+	table_set(table, DETAIL, "%.*s", wrap ? (int)(wrap - name) : (int)strlen(name), name);
+}
+
 static void set_goroutine(struct table *table, const struct gcpause_goroutine *goroutine, const char *function)
 {
 	if (function[0])
-		table_set(table, DETAIL, "%s", function);
+		set_function(table, function);
 	else if (goroutine->id)
 		table_set(table, DETAIL, "goroutine %llu", (unsigned long long)goroutine->id);
 }
@@ -176,22 +194,24 @@ void pause_set_row(struct table *table, const struct gcpause_pause *event, const
 
 static void format_bytes(uint64_t bytes, char text[16])
 {
-	snprintf(text, 16, "%.1fM", (double)bytes / (1024 * 1024));
+	double megabytes = (double)bytes / (1024 * 1024);
+
+	snprintf(text, 16, megabytes < 100 ? "%.1fM" : "%.0fM", megabytes);
 }
 
-/* What the cycle found and left, and what it made others do. */
+/* What the cycle found and left, and how often it made others help. */
 static void set_heap(struct table *table, const struct gcpause_cycle *event)
 {
-	char live[16], marked[16];
+	char live[16], marked[16], assists[24] = "";
 
 	format_bytes(event->heap_live, live);
 	format_bytes(event->heap_marked, marked);
-	if (event->heap_live && event->heap_marked && event->assists)
-		table_set(table, DETAIL, "%s>%s %uassists", live, marked, event->assists);
-	else if (event->heap_live && event->heap_marked)
-		table_set(table, DETAIL, "%s>%s", live, marked);
+	if (event->assists)
+		snprintf(assists, sizeof(assists), "%u assist%s", event->assists, event->assists == 1 ? "" : "s");
+	if (event->heap_live && event->heap_marked)
+		table_set(table, DETAIL, "%s>%s %s", live, marked, assists);
 	else
-		table_set(table, DETAIL, "%u assists", event->assists);
+		table_set(table, DETAIL, "%s", assists);
 }
 
 void cycle_set_row(struct table *table, const struct gcpause_cycle *event, uint64_t wall_ns)

@@ -28,8 +28,10 @@ void cycle_add_fields(struct record *record, const struct gcpause_cycle *event, 
 void assist_add_fields(struct record *record, const struct gcpause_assist *event, const struct process_facts *facts,
 		       const char *function);
 
-extern const struct table_column event_columns[];
-extern const unsigned int n_event_columns;
+enum { EVENT_COLUMNS = 8 };
+
+/* The table's columns; those that name the process only if there may be several. */
+void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several);
 
 void pause_set_row(struct table *table, const struct gcpause_pause *event, const char *reason, const char *function,
 		   uint64_t wall_ns);

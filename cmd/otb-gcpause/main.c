@@ -39,6 +39,7 @@ struct gcpause {
 	struct probes probes;
 	struct summary summary;
 	struct table table;
+	struct table_column columns[EVENT_COLUMNS];
 	struct name names[NAMES_MAX];                /* a cache, by a hash of target and address */
 	struct container containers[CONTAINERS_MAX]; /* a cache, by a hash of the pid */
 };
@@ -264,7 +265,8 @@ static void begin_table(struct gcpause *tool)
 	char line[TABLE_LINE_SIZE];
 	size_t length;
 
-	table_init(&tool->table, event_columns, n_event_columns, 0);
+	event_set_columns(tool->columns, tool->options.cli.n_pids != 1);
+	table_init(&tool->table, tool->columns, EVENT_COLUMNS, 0);
 	length = table_format_titles(&tool->table, line);
 	session_put_line(&tool->tracer.session, line, length, false);
 }

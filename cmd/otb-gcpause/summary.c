@@ -114,13 +114,18 @@ static void write_record(const struct summary *summary, struct session *session,
 
 /* ---- a table ---- */
 
-enum column { PID, COMM, REASON, COUNT, TOTAL, P50, P95, P99, MAX, SHARE, DELTA };
+enum column { COUNT, TOTAL, P50, P95, P99, MAX, SHARE, DELTA, GROUP };
 
 static const struct table_column columns[] = {
-	[PID] = { "PID", 7, 0, true },     [COMM] = { "COMM", 10, 0, false }, [REASON] = { "REASON", 20, 0, false },
-	[COUNT] = { "COUNT", 6, 0, true }, [TOTAL] = { "TOTAL", 7, 0, true }, [P50] = { "P50", 7, 0, true },
-	[P95] = { "P95", 7, 1, true },     [P99] = { "P99", 7, 0, true },     [MAX] = { "MAX", 7, 1, true },
-	[SHARE] = { "SHARE", 6, 0, true }, [DELTA] = { "DELTA", 7, 1, true },
+	[COUNT] = { "COUNT", 6, 0, true },
+	[TOTAL] = { "TOTAL", 7, 0, true },
+	[P50] = { "P50", 7, 0, true },
+	[P95] = { "P95", 7, 1, true },
+	[P99] = { "P99", 7, 0, true },
+	[MAX] = { "MAX", 7, 0, true },
+	[SHARE] = { "SHARE", 6, 0, true },
+	[DELTA] = { "DELTA", 7, 1, true },
+	[GROUP] = { "REASON, PROCESS", 33, 0, false },
 };
 
 static void set_row(struct table *table, const struct summary *summary, const struct summary_group *group,
@@ -128,9 +133,7 @@ static void set_row(struct table *table, const struct summary *summary, const st
 {
 	const struct histogram *durations = &group->durations_ns;
 
-	table_set(table, PID, "%u", group->pid);
-	table_set(table, COMM, "%s", group->comm);
-	table_set(table, REASON, "%s", group->reason);
+	table_set(table, GROUP, "%s %s (%u)", group->reason, group->comm, group->pid);
 	table_set(table, COUNT, "%llu", (unsigned long long)durations->count);
 	table_set_duration(table, TOTAL, durations->sum);
 	table_set(table, SHARE, "%.2f%%", 100.0 * (double)durations->sum / (double)interval_ns);
