@@ -365,14 +365,21 @@ int start_cycle(GO_CONTEXT *ctx)
 	return 0;
 }
 
+/* By the runtime's own count where that can be read, else from the first cycle seen on. */
+static __always_inline void cycle_set_number(const struct place *place, bool is_next)
+{
+	struct cycle *cycle = &place->process->cycle;
+	__u32 number = work_read_u32(place, 0);
+
+	cycle->number = number ? number : cycle->number + is_next;
+}
+
 static __always_inline void cycle_begin(const struct place *place, const struct pause *pause)
 {
 	struct cycle *cycle = &place->process->cycle;
 	struct next_cycle *next = &place->process->next;
-	__u32 number = work_read_u32(place, 0);
 
 	cycle->is_open = true;
-	cycle->number = number ? number : cycle->number + 1;
 	cycle->start_ns = pause->start_ns;
 	cycle->pause_ns = cycle->pauses = 0;
 	cycle->trigger = next->is_set ? next->trigger : TRIGGER_UNKNOWN;
@@ -489,6 +496,8 @@ int world_started(GO_CONTEXT *ctx)
 		return 0;
 	pause->is_open = false;
 	end_ns = pause_end(&place, GO_ARG0(ctx));
+	if (reason_is_gc(pause->reason))
+		cycle_set_number(&place, pause->reason == REASON_SWEEP_TERMINATION);
 	if (pause->reason == REASON_SWEEP_TERMINATION)
 		cycle_begin(&place, pause);
 	if (reason_is_gc(pause->reason)) {

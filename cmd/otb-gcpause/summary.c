@@ -118,14 +118,14 @@ enum column { COUNT, TOTAL, P50, P95, P99, MAX, SHARE, DELTA, GROUP };
 
 static const struct table_column columns[] = {
 	[COUNT] = { "COUNT", 6, 0, true },
-	[TOTAL] = { "TOTAL", 7, 0, true },
-	[P50] = { "P50", 7, 0, true },
-	[P95] = { "P95", 7, 1, true },
-	[P99] = { "P99", 7, 0, true },
-	[MAX] = { "MAX", 7, 0, true },
+	[TOTAL] = { "TOTAL", 6, 0, true },
+	[P50] = { "P50", 6, 0, true },
+	[P95] = { "P95", 6, 1, true },
+	[P99] = { "P99", 6, 0, true },
+	[MAX] = { "MAX", 6, 0, true },
 	[SHARE] = { "SHARE", 6, 0, true },
 	[DELTA] = { "DELTA", 7, 1, true },
-	[GROUP] = { "REASON, PROCESS", 33, 0, false },
+	[GROUP] = { "REASON, PROCESS", 37, 0, false },
 };
 
 static void set_row(struct table *table, const struct summary *summary, const struct summary_group *group,
