@@ -313,6 +313,32 @@ static __always_inline void read_world_stop(GO_CONTEXT *ctx, const struct place 
 	pause->is_open = true;
 }
 
+/* By the runtime's own count where that can be read, else from the first cycle seen on. */
+static __always_inline void cycle_set_number(const struct place *place, bool is_next)
+{
+	struct cycle *cycle = &place->process->cycle;
+	__u32 number = work_read_u32(place, 0);
+
+	cycle->number = number ? number : cycle->number + is_next;
+}
+
+static __always_inline void cycle_begin(const struct place *place, const struct pause *pause)
+{
+	struct cycle *cycle = &place->process->cycle;
+	struct next_cycle *next = &place->process->next;
+
+	cycle->is_open = true;
+	cycle->start_ns = pause->start_ns;
+	cycle->pause_ns = cycle->pauses = 0;
+	cycle->trigger = next->is_set ? next->trigger : TRIGGER_UNKNOWN;
+	cycle->procs = next->is_set ? next->procs : 0;
+	cycle->controller = next->is_set ? next->controller : 0;
+	cycle->assists = cycle->assist_ns = 0;
+	for (__u32 i = 0; i < ASSIST_SLOTS; i++)
+		cycle->assist_max_ns[i] = 0;
+	next->is_set = false;
+}
+
 SEC("uprobe")
 int start_the_world(GO_CONTEXT *ctx)
 {
@@ -326,11 +352,18 @@ int start_the_world(GO_CONTEXT *ctx)
 	if (place.binary->convention >= CONVENTION_START) {
 		read_world_stop(ctx, &place, pause);
 	} else {
+		if (!pause->is_open)
+			return 0;
 		pause->ends_cycle = pause->reason == REASON_MARK_TERMINATION && place.process->terminating;
 		/* The cycle's last pause ends for the runtime's statistics before the world starts. */
 		pause->ends_ns = pause->ends_cycle ? bpf_ktime_get_ns() : 0;
 	}
 	pause->goroutine = goroutine_read(&place, curg_read(&place, GO_G(ctx)));
+	if (reason_is_gc(pause->reason))
+		cycle_set_number(&place, pause->reason == REASON_SWEEP_TERMINATION);
+	/* While the world is stopped: others assist before this function returns. */
+	if (pause->reason == REASON_SWEEP_TERMINATION)
+		cycle_begin(&place, pause);
 	if (pause->ends_cycle)
 		place.process->cycle.goroutines = goroutines_count(&place);
 	return 0;
@@ -363,32 +396,6 @@ int start_cycle(GO_CONTEXT *ctx)
 	}
 	next->is_set = true;
 	return 0;
-}
-
-/* By the runtime's own count where that can be read, else from the first cycle seen on. */
-static __always_inline void cycle_set_number(const struct place *place, bool is_next)
-{
-	struct cycle *cycle = &place->process->cycle;
-	__u32 number = work_read_u32(place, 0);
-
-	cycle->number = number ? number : cycle->number + is_next;
-}
-
-static __always_inline void cycle_begin(const struct place *place, const struct pause *pause)
-{
-	struct cycle *cycle = &place->process->cycle;
-	struct next_cycle *next = &place->process->next;
-
-	cycle->is_open = true;
-	cycle->start_ns = pause->start_ns;
-	cycle->pause_ns = cycle->pauses = 0;
-	cycle->trigger = next->is_set ? next->trigger : TRIGGER_UNKNOWN;
-	cycle->procs = next->is_set ? next->procs : 0;
-	cycle->controller = next->is_set ? next->controller : 0;
-	cycle->assists = cycle->assist_ns = 0;
-	for (__u32 i = 0; i < ASSIST_SLOTS; i++)
-		cycle->assist_max_ns[i] = 0;
-	next->is_set = false;
 }
 
 static __always_inline void cycle_emit(const struct place *place, __u64 end_ns)
@@ -496,10 +503,6 @@ int world_started(GO_CONTEXT *ctx)
 		return 0;
 	pause->is_open = false;
 	end_ns = pause_end(&place, GO_ARG0(ctx));
-	if (reason_is_gc(pause->reason))
-		cycle_set_number(&place, pause->reason == REASON_SWEEP_TERMINATION);
-	if (pause->reason == REASON_SWEEP_TERMINATION)
-		cycle_begin(&place, pause);
 	if (reason_is_gc(pause->reason)) {
 		cycle->pauses++;
 		cycle->pause_ns += end_ns - pause->start_ns;
