@@ -184,7 +184,8 @@ bool buildinfo_find(const struct image *image, struct go_version *version)
 	struct search search = { .version = version };
 
 	*version = (struct go_version){ 0 };
-	for (unsigned int i = 0; i < image->n_segments && !is_done(&search); i++)
+	/* Backwards: what is only relocated comes first, and may be large. */
+	for (unsigned int i = image->n_segments; i-- && !is_done(&search);)
 		if (image->segments[i].writable)
 			search_segment(&search, image, &image->segments[i]);
 	return search.found;

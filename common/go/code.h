@@ -38,7 +38,8 @@ bool code_walk_begin(struct code_walk *walk, const struct code *code);
 void code_walk_end(struct code_walk *walk);
 
 /* The next instruction, valid until the next call, with capstone's details; NULL at the end. One that capstone does not
- * know ends the walk on amd64; on arm64, where all have one size, it comes with the id 0, no mnemonic and no operands. */
+ * know ends the walk on amd64. On arm64, where all have one size, it comes with the id 0, no mnemonic and no operands:
+ * capstone 4.0 does not know the atomics of ARMv8.1, which Go has used there since 1.17. */
 const cs_insn *code_next(struct code_walk *walk);
 
 /* Whether NULL was the end: nothing is left but padding. */

@@ -201,8 +201,6 @@ static bool read_name_offset(const struct sweep *sweep, struct window *window, u
 	const uint8_t *bytes;
 	size_t size;
 
-	if (address < table->functab || address >= table->end)
-		return false;
 	if (at < window->offset)
 		return image_read(&sweep->functab.binary->image, address, offset, sizeof(*offset));
 	bytes = window_see(window, at, sizeof(*offset), &size);

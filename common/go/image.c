@@ -9,8 +9,8 @@
 
 #include "common/go/scan.h"
 
-/* Files beyond these are no programs. What a hostile one costs to read, sparse as it may be, ends here. */
-static const uint64_t FILE_SIZE_MAX = UINT64_C(4) << 30;
+/* What is beyond these is no program. What a hostile file costs to read, sparse as it may be, ends here. */
+static const uint64_t FILE_SIZE_MAX = UINT64_C(4) << 30, LOAD_MAX = UINT64_C(1) << 30;
 enum { SECTIONS_MAX = 4096 };
 
 /* ---- open ---- */
@@ -80,8 +80,7 @@ static const char *read_segments(struct image *image)
 		return "has nothing to load";
 	for (unsigned int i = 0; i < image->n_segments; i++)
 		bytes += image->segments[i].file_bytes;
-	/* Neighbours may share a page. Else the same bytes would be gone through again and again. */
-	return bytes > 2 * image->size ? "has segments that overlap" : NULL;
+	return bytes > LOAD_MAX ? "has more than 1 GB to load" : NULL;
 }
 
 const char *image_open(struct image *image, int fd)

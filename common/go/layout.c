@@ -49,9 +49,9 @@ static const struct field fields[GO_FIELD_MAX] = {
 
 /* ---- from the DWARF ---- */
 
-/* Beyond these a file is no program that a Go toolchain made. DWARF compresses to a third or so; and the runtime's unit
- * holds the types of the whole program. */
-enum { DEBUG_TO_FILE_MAX = 8, ENTRIES_MAX = 1 << 22, MEMBERS_MAX = 1 << 12, TYPEDEFS_MAX = 8 };
+/* A file with more is no program that a Go toolchain made, and would cost libdw much memory or time. One of 157 MB has
+ * 1,279 units, and 96,624 entries, all types among them, in a unit of the runtime's. */
+enum { UNITS_MAX = 1 << 16, ENTRIES_MAX = 1 << 22, MEMBERS_MAX = 1 << 12, TYPEDEFS_MAX = 8, ABBREV_MAX = 1 << 22 };
 static const Dwarf_Word OFFSET_MAX = 1 << 20;
 
 /* The size of a section in memory. To 1.18 Go's linker compresses by the old way: .zdebug_NAME begins with "ZLIB" and
@@ -87,12 +87,12 @@ static bool is_needed(const char *name)
 	return false;
 }
 
-/* libdw reads every debug section at the beginning, and decompresses it, whatever size it says it has. So it is shown
- * only those that are needed, and none that are too large: the others have no data for it. `elf` is changed in memory
- * only. False where there is nothing for libdw to read. */
+/* libdw reads every debug section at the beginning, and decompresses it, whatever size it says it has; and it opens the
+ * file that .gnu_debugaltlink names. So it is shown only what is needed, and not too large: the other sections have no
+ * data for it. `elf` is changed in memory only. False where there is nothing for libdw to read. */
 static bool prepare_sections(Elf *elf, uint64_t file_size)
 {
-	uint64_t left = file_size * DEBUG_TO_FILE_MAX;
+	uint64_t left = file_size;
 	Elf_Scn *section = NULL;
 	bool has_info = false;
 	size_t names;
@@ -107,7 +107,8 @@ static bool prepare_sections(Elf *elf, uint64_t file_size)
 		if (!kind)
 			continue;
 		uint64_t size = section_size(section, &header, name);
-		if (size <= left && is_needed(kind + strlen("debug"))) {
+		uint64_t most = left < ABBREV_MAX || strcmp(kind, "debug_abbrev") != 0 ? left : ABBREV_MAX;
+		if (size <= most && is_needed(kind + strlen("debug"))) {
 			left -= size;
 			has_info |= !strcmp(kind, "debug_info") && size;
 			continue;
@@ -117,6 +118,31 @@ static bool prepare_sections(Elf *elf, uint64_t file_size)
 			return false;
 	}
 	return has_info;
+}
+
+/* libdw reads a string to its NUL, wherever that is. What strings are in ends with one in real files: a list of names, or
+ * the end of a list of entries. To be asked when libdw has decompressed it. */
+static bool strings_end(Elf *elf)
+{
+	static const char *const ends[] = { "debug_info", "debug_str", "debug_line_str" };
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	while ((section = elf_nextscn(elf, section)) && gelf_getshdr(section, &header)) {
+		const char *name = elf_strptr(elf, names, header.sh_name);
+		const char *kind = name && header.sh_type != SHT_NOBITS ? strstr(name, "debug") : NULL;
+
+		for (unsigned int i = 0; kind && i < sizeof(ends) / sizeof(ends[0]); i++) {
+			Elf_Data *data = strcmp(kind, ends[i]) != 0 ? NULL : elf_rawdata(section, NULL);
+
+			if (data && data->d_size && ((const char *)data->d_buf)[data->d_size - 1])
+				return false;
+		}
+	}
+	return true;
 }
 
 /* The type a member or variable has, without its other names. */
@@ -196,19 +222,19 @@ static void take_owner(Dwarf_Die *entry, Dwarf_Die owners[OWNER_MAX], unsigned i
 static bool find_owners(Dwarf *dwarf, Dwarf_Die owners[OWNER_MAX])
 {
 	const unsigned int all = (1U << OWNER_MAX) - 1;
-	unsigned int found = 0, n = 0;
+	unsigned int found = 0, units = 0, entries = 0;
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die entry;
 
-	while (found != all && n < ENTRIES_MAX && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &entry, NULL) == 0) {
+	while (found != all && units++ < UNITS_MAX &&
+	       dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &entry, NULL) == 0) {
 		const char *name = dwarf_tag(&entry) == DW_TAG_compile_unit ? dwarf_diename(&entry) : NULL;
 
-		n++;
 		if (!name || strcmp(name, "runtime") != 0 || dwarf_child(&entry, &entry))
 			continue;
 		do
 			take_owner(&entry, owners, &found);
-		while (found != all && ++n < ENTRIES_MAX && dwarf_siblingof(&entry, &entry) == 0);
+		while (found != all && ++entries < ENTRIES_MAX && dwarf_siblingof(&entry, &entry) == 0);
 	}
 	return found == all;
 }
@@ -221,9 +247,7 @@ static bool read_dwarf(struct go_layout *layout, Elf *elf)
 
 	if (!dwarf)
 		return false;
-	/* Else libdw opens whatever file .gnu_debugaltlink names. */
-	dwarf_setalt(dwarf, dwarf);
-	found = find_owners(dwarf, owners);
+	found = strings_end(elf) && find_owners(dwarf, owners);
 	for (unsigned int i = 0; found && i < GO_FIELD_MAX; i++) {
 		const struct field *field = &fields[i];
 

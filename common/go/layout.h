@@ -2,9 +2,15 @@
 /*
  * Where the fields of the Go runtime's structs are: offsets in bytes.
  *
- * From the file's own DWARF where it has any and its release is not in the table; else from the table, which
- * scripts/go-layout makes from real toolchains (layout.inc). Offsets move inside a minor release too, so the table
- * goes by release, and holds the release from which on a value is right.
+ * From the table where it has the release: scripts/go-layout makes it from real toolchains (layout.inc). Offsets move
+ * inside a minor release too, so it goes by release, and holds the one from which on a value is right. A release that
+ * is newer, a development version or a vendor's own is looked up in the file's DWARF, and only where there is none, the
+ * nearest older release is taken for it. The table comes first because it is as right, and free: DWARF takes 1.4 ms for
+ * each MB of the file, and for as long 0.45 MB of memory (measured: 157 MB, 215 ms, 66 MB).
+ *
+ * The table is amd64's. On arm64 all is the same but runtime.work, which is padded for other cache lines: from Go 1.20
+ * on its fields are 64 to 256 bytes further on there, all by the same, so that the distance of two fields is right
+ * (measured on 1.17.13 to 1.27.4). DWARF is right in any case.
  */
 #ifndef OTB_GO_LAYOUT_H
 #define OTB_GO_LAYOUT_H
@@ -28,7 +34,7 @@ enum go_field {
 	GO_WORK_HEAP2,
 	GO_CONTROLLER_LAST_HEAP_GOAL, /* runtime.gcControllerState */
 	GO_SCHED_NGSYS,               /* runtime.schedt */
-	GO_SCHED_GFREE_N,             /* free goroutines: gFree.n; from 1.26 in two lists: gFree.stack.size */
+	GO_SCHED_GFREE_N,             /* free goroutines: gFree.n; from 1.25 in two lists: gFree.stack.size */
 	GO_SCHED_GFREE_NO_STACK,      /* gFree.noStack.size, where there are two lists */
 	GO_P_GFREE_N,                 /* gFree.n, or gFree.size */
 	GO_FIELD_MAX,
@@ -37,7 +43,7 @@ enum go_field {
 #define GO_OFFSET_NONE (-1)
 
 enum go_layout_source {
-	GO_LAYOUT_TABLE, /* the release is in the table */
+	GO_LAYOUT_TABLE, /* the release is no newer than the newest of its minor in the table */
 	GO_LAYOUT_DWARF,
 	GO_LAYOUT_GUESS, /* neither: the nearest older release of the table */
 };
@@ -49,7 +55,8 @@ struct go_layout {
 
 void go_layout_get(struct go_layout *layout, const struct go_binary *binary);
 
-/* Each way by itself, for tests: false where there is no DWARF with the runtime's types. */
+/* Each way by itself. False, and the layout as it was, where there is no DWARF with the runtime's types. Of DWARF that
+ * was made to do harm, libdw reads no more than the file's size, decompressed. */
 bool go_layout_from_dwarf(struct go_layout *layout, const struct go_binary *binary);
 void go_layout_from_table(struct go_layout *layout, const struct go_version *version);
 

@@ -194,7 +194,8 @@ static void search_segments_for_tables(struct search *search, bool executable)
 			search_segment(search, &image->segments[i], look_for_tables);
 }
 
-/* A moduledata is written to while the program runs. In a PIE made by lld its words are only in the relocations. */
+/* In a PIE the words of a moduledata have relocations; where lld made it, they are only there. RELR and other files have
+ * them in their place, which is writable. */
 static void search_for_modules(struct search *search)
 {
 	const struct image *image = search->image;
@@ -202,14 +203,14 @@ static void search_for_modules(struct search *search)
 	uint64_t address, value;
 
 	search->n_references = search->matches = 0;
-	for (unsigned int i = 0; search->n_tables && i < image->n_segments; i++)
-		if (image->segments[i].writable)
-			search_segment(search, &image->segments[i], look_for_modules);
 	relocations_open(&relocations, image);
 	while (search->n_tables && relocations_next(&relocations, &address, &value))
 		if (is_table(search, value))
 			check_module(search, address);
 	relocations_close(&relocations);
+	for (unsigned int i = 0; search->n_tables && !search->matches && i < image->n_segments; i++)
+		if (image->segments[i].writable)
+			search_segment(search, &image->segments[i], look_for_modules);
 }
 
 const char *pclntab_find(struct go_binary *binary)

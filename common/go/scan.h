@@ -16,7 +16,7 @@ const struct image_segment *image_segment_at(const struct image *image, uint64_t
 /* Reads bytes at an address as they are in the file, cut to the segment; returns how many, 0 also where that fails. */
 size_t image_read_some(const struct image *image, uint64_t address, void *to, size_t size);
 
-enum { WINDOW_SIZE = 256 << 10 };
+enum { WINDOW_SIZE = 128 << 10 };
 
 /* A range of a file, WINDOW_SIZE bytes of it at a time. */
 struct window {

@@ -135,10 +135,9 @@ static bool is_frame_push(const struct code *code, const cs_insn *instruction)
 }
 
 /* Walks to the branch of the stack check a function begins with, and one instruction beyond it. */
-static bool find_check(struct code_walk *walk, struct site *site)
+static bool find_check(struct code_walk *walk, struct check *check, struct site *site)
 {
 	const struct code *code = walk->code;
-	struct check check = { 0 };
 	enum step step = STEP_IN_CHECK;
 	const cs_insn *instruction;
 
@@ -148,7 +147,7 @@ static bool find_check(struct code_walk *walk, struct site *site)
 			return false;
 		if (code_is_nop(code, instruction))
 			continue;
-		step = code->machine == IMAGE_AMD64 ? step_amd64(&check, instruction) : step_arm64(&check, instruction);
+		step = code->machine == IMAGE_AMD64 ? step_amd64(check, instruction) : step_arm64(check, instruction);
 	}
 	if (step != STEP_AT_BRANCH || !leads_forward(code, walk->instruction))
 		return false;
@@ -169,18 +168,20 @@ static bool runs_once(struct code_walk *walk)
 	while ((instruction = code_next(walk)))
 		if (code_is_jump(walk->code, instruction, &target) && target == walk->code->address)
 			return false;
-	return code_is_done(walk);
+	return walk->done && code_is_done(walk);
 }
 
 bool site_find_entry(const struct code *code, struct site *site)
 {
+	struct check check = { 0 };
 	struct code_walk walk;
 	bool found;
 
 	if (!code_walk_begin(&walk, code))
 		return false;
-	found = find_check(&walk, site);
-	if (!found) {
+	found = find_check(&walk, &check, site);
+	/* Half a stack check is none that is understood. */
+	if (!found && !check.is_compared) {
 		walk.done = 0;
 		*site = (struct site){ code->address, SITE_ENTRY };
 		found = runs_once(&walk);

@@ -34,14 +34,14 @@ enum { SITE_RETURNS_MAX = 16 };
 /* The site for the entry of a function. False where the code is not understood: no probe then. */
 bool site_of_entry(const struct go_binary *binary, const struct go_function *function, struct site *site);
 
-/* Every ret of a function, as addresses; returns how many, 0 also where one of its instructions cannot be decoded (amd64)
- * or there are more than SITE_RETURNS_MAX. A probe on a ret is single-stepped: only for what happens rarely. */
+/* Every ret of a function, as addresses; returns how many, 0 also where there are more than SITE_RETURNS_MAX or (amd64)
+ * an instruction cannot be decoded. A probe on a ret is single-stepped: only for what happens rarely. */
 size_t site_of_returns(const struct go_binary *binary, const struct go_function *function,
 		       uint64_t addresses[SITE_RETURNS_MAX]);
 
 /* The conditional jump right behind a comparison of a register or memory with the constant `value`: a cheap place in
- * the middle of a function, reached whichever way the jump goes, so that every hit counts. False unless there is exactly
- * one. */
+ * the middle of a function, reached whichever way the jump goes, so that every hit counts. False unless there is
+ * exactly one. */
 bool site_of_comparison(const struct go_binary *binary, const struct go_function *function, int64_t value,
 			struct site *site);
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where fields are: the table against what was measured independently (go-versions.md 2), DWARF of every form there is
+ * against what the compiler was told (tests/lib/go-dwarf), and the two against each other in real programs, with
+ * OTB_GO_BINARIES=FOLDER.
+ */
+#include "common/go/layout.h"
+
+#include <fcntl.h>
+
+#include "tests/unit/go_code.h"
+
+static const char *const field_names[GO_FIELD_MAX] = {
+	[GO_G_M] = "g.m",
+	[GO_G_GOID] = "g.goid",
+	[GO_G_STARTPC] = "g.startpc",
+	[GO_M_CURG] = "m.curg",
+	[GO_M_PREEMPTOFF] = "m.preemptoff",
+	[GO_WORK_CYCLES] = "work.cycles",
+	[GO_WORK_USER_FORCED] = "work.userForced",
+	[GO_WORK_PAUSE_START] = "work.pauseStart",
+	[GO_WORK_T_SWEEP_TERM] = "work.tSweepTerm",
+	[GO_WORK_T_END] = "work.tEnd",
+	[GO_WORK_HEAP0] = "work.heap0",
+	[GO_WORK_HEAP1] = "work.heap1",
+	[GO_WORK_HEAP2] = "work.heap2",
+	[GO_CONTROLLER_LAST_HEAP_GOAL] = "gcControllerState.lastHeapGoal",
+	[GO_SCHED_NGSYS] = "schedt.ngsys",
+	[GO_SCHED_GFREE_N] = "schedt.gFree",
+	[GO_SCHED_GFREE_NO_STACK] = "schedt.gFree.noStack",
+	[GO_P_GFREE_N] = "p.gFree",
+};
+
+/* ---- the table ---- */
+
+static const struct table_case {
+	const char *version;
+	enum go_layout_source source;
+	enum go_field field;
+	int32_t offset;
+} table_cases[] = {
+	{ "go1.17", GO_LAYOUT_TABLE, GO_G_GOID, 152 },
+	{ "go1.17.13", GO_LAYOUT_TABLE, GO_WORK_CYCLES, 320 },
+	{ "go1.17.14", GO_LAYOUT_GUESS, GO_WORK_CYCLES, 320 },
+	{ "go1.18", GO_LAYOUT_TABLE, GO_WORK_CYCLES, 344 },
+	{ "go1.19.13", GO_LAYOUT_TABLE, GO_CONTROLLER_LAST_HEAP_GOAL, 128 },
+	{ "go1.20.14", GO_LAYOUT_TABLE, GO_WORK_PAUSE_START, 392 },
+	{ "go1.21.13", GO_LAYOUT_TABLE, GO_WORK_PAUSE_START, 456 },
+	{ "go1.22.0", GO_LAYOUT_TABLE, GO_WORK_PAUSE_START, GO_OFFSET_NONE },
+	{ "go1.22.12", GO_LAYOUT_TABLE, GO_WORK_T_SWEEP_TERM, 416 },
+	{ "go1.23.0", GO_LAYOUT_TABLE, GO_WORK_CYCLES, 392 },
+	{ "go1.23.3", GO_LAYOUT_TABLE, GO_WORK_CYCLES, 392 },
+	{ "go1.23.4", GO_LAYOUT_TABLE, GO_WORK_CYCLES, 424 },
+	{ "go1.23.12", GO_LAYOUT_TABLE, GO_WORK_T_SWEEP_TERM, 440 },
+	{ "go1.23.99", GO_LAYOUT_GUESS, GO_WORK_CYCLES, 424 },
+	{ "go1.23.1000", GO_LAYOUT_GUESS, GO_WORK_CYCLES, 424 },
+	{ "go1.24.0", GO_LAYOUT_TABLE, GO_G_GOID, 160 },
+	{ "go1.24.13", GO_LAYOUT_TABLE, GO_M_CURG, 192 },
+	{ "go1.24.3 X:boringcrypto", GO_LAYOUT_GUESS, GO_G_STARTPC, 304 },
+	{ "go1.25rc1", GO_LAYOUT_GUESS, GO_G_GOID, 152 },
+	{ "go1.25.14", GO_LAYOUT_TABLE, GO_SCHED_NGSYS, 80 },
+	{ "go1.25.14", GO_LAYOUT_TABLE, GO_M_CURG, 184 },
+	{ "go1.26.11", GO_LAYOUT_TABLE, GO_WORK_CYCLES, 648 },
+	{ "go1.26.11", GO_LAYOUT_TABLE, GO_WORK_USER_FORCED, 536 },
+	{ "go1.27.0", GO_LAYOUT_TABLE, GO_SCHED_NGSYS, 96 },
+	{ "go1.27.4", GO_LAYOUT_TABLE, GO_G_STARTPC, 304 },
+	{ "devel go1.28-3f2a1b Thu Nov 20 10:00:00 2025 +0000", GO_LAYOUT_GUESS, GO_WORK_CYCLES, 648 },
+	{ "go1.255.0", GO_LAYOUT_GUESS, GO_WORK_CYCLES, 648 },
+	{ "devel +3f2a1b", GO_LAYOUT_GUESS, GO_WORK_CYCLES, 648 },
+	{ "go1.16.15", GO_LAYOUT_GUESS, GO_G_GOID, GO_OFFSET_NONE },
+};
+
+static void check_table(void)
+{
+	for (size_t i = 0; i < sizeof(table_cases) / sizeof(table_cases[0]); i++) {
+		const struct table_case *c = &table_cases[i];
+		struct go_version version = { 0 };
+		struct go_layout layout;
+
+		go_version_parse(c->version, &version);
+		go_layout_from_table(&layout, &version);
+		check(layout.source == c->source && layout.offsets[c->field] == c->offset, "%s: %s is %d, source %d",
+		      c->version, field_names[c->field], layout.offsets[c->field], (int)layout.source);
+	}
+}
+
+/* Every release has every field, but those that came or went. */
+static void check_completeness(void)
+{
+	for (unsigned int minor = GO_MINOR_MIN; minor <= GO_MINOR_MAX; minor++) {
+		struct go_version version = { .minor = minor, .is_release = true };
+		struct go_layout layout;
+		unsigned int n_wrong = 0;
+
+		go_layout_from_table(&layout, &version);
+		for (unsigned int i = 0; i < GO_FIELD_MAX; i++) {
+			bool expected = i == GO_WORK_PAUSE_START       ? minor < 22
+					: i == GO_SCHED_GFREE_NO_STACK ? minor >= 25
+								       : true;
+
+			n_wrong += (layout.offsets[i] >= 0) != expected;
+		}
+		check(n_wrong == 0 && layout.source == GO_LAYOUT_TABLE, "go1.%u: all fields are known", minor);
+	}
+}
+
+/* ---- DWARF ---- */
+
+static const int32_t made[GO_FIELD_MAX] = { 48,  152, 160, 192, 200, 320, 324, 328, 336,
+					    344, 352, 360, 368, 8,   72,  96,  112, 120 };
+
+static bool open_corpus(struct go_binary *binary, const char *name)
+{
+	char path[256];
+	int fd;
+
+	*binary = (struct go_binary){ 0 };
+	snprintf(path, sizeof(path), "tests/fuzz/corpus/go_layout/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return !image_open(&binary->image, fd);
+}
+
+static void check_dwarf(void)
+{
+	static const char *const names[] = {
+		"dwarf3", "dwarf3-compressed", "dwarf3-zdebug", "dwarf4", "dwarf4-compressed", "dwarf4-zdebug",
+		"dwarf5", "dwarf5-compressed", "dwarf5-zdebug",
+	};
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct go_layout layout = { .source = GO_LAYOUT_GUESS };
+		struct go_binary binary;
+		bool found = open_corpus(&binary, names[i]) && go_layout_from_dwarf(&layout, &binary);
+
+		check(found && layout.source == GO_LAYOUT_DWARF && !memcmp(layout.offsets, made, sizeof(made)),
+		      "%s is read", names[i]);
+		image_close(&binary.image);
+	}
+}
+
+/* Found by the fuzzer: a string runs to the end of its section, and libdw beyond. */
+static void check_hostile_dwarf(void)
+{
+	struct go_layout layout = { .source = GO_LAYOUT_GUESS };
+	struct go_binary binary;
+	bool opened = open_corpus(&binary, "string-without-end");
+
+	check(opened && !go_layout_from_dwarf(&layout, &binary) && layout.source == GO_LAYOUT_GUESS,
+	      "a string without an end is not read");
+	image_close(&binary.image);
+}
+
+/* The table comes first, DWARF where the table does not have the release, a guess at last. */
+static void check_order(void)
+{
+	struct go_layout layout;
+	struct go_binary binary;
+	bool opened = open_corpus(&binary, "dwarf5");
+
+	go_version_parse("go1.22.3", &binary.version);
+	go_layout_get(&layout, &binary);
+	check(opened && layout.source == GO_LAYOUT_TABLE && layout.offsets[GO_WORK_CYCLES] == 400,
+	      "a known release is looked up");
+	go_version_parse("go1.28.0", &binary.version);
+	go_layout_get(&layout, &binary);
+	check(layout.source == GO_LAYOUT_DWARF && layout.offsets[GO_WORK_CYCLES] == 320,
+	      "of a newer one DWARF is read");
+	image_close(&binary.image);
+	/* A program in C, stripped or not, has no type of Go's runtime. */
+	if (image_open(&binary.image, open("/proc/self/exe", O_RDONLY | O_CLOEXEC)))
+		abort();
+	go_layout_get(&layout, &binary);
+	check(layout.source == GO_LAYOUT_GUESS && layout.offsets[GO_WORK_CYCLES] == 648, "without it, it is guessed");
+	layout.offsets[0] = 77;
+	check(!go_layout_from_dwarf(&layout, &binary) && layout.offsets[0] == 77 && layout.source == GO_LAYOUT_GUESS,
+	      "DWARF that is none changes nothing");
+	image_close(&binary.image);
+}
+
+/* ---- real programs ---- */
+
+/* On arm64 runtime.work is padded otherwise: its fields have moved together. */
+static int32_t moved_by(const struct go_binary *binary, unsigned int field, const struct go_layout *dwarf,
+			const struct go_layout *table)
+{
+	if (binary->image.machine != IMAGE_ARM64 || field < GO_WORK_CYCLES || field > GO_WORK_HEAP2)
+		return 0;
+	return dwarf->offsets[GO_WORK_CYCLES] - table->offsets[GO_WORK_CYCLES];
+}
+
+static void check_binary(const struct go_binary *binary, const char *name)
+{
+	struct go_layout dwarf, table;
+
+	go_layout_from_table(&table, &binary->version);
+	check(table.source == GO_LAYOUT_TABLE, "%s: the table has the release", name);
+	if (!go_layout_from_dwarf(&dwarf, binary))
+		return;
+	for (unsigned int i = 0; i < GO_FIELD_MAX; i++) {
+		int32_t moved = table.offsets[i] == GO_OFFSET_NONE ? 0 : moved_by(binary, i, &dwarf, &table);
+
+		check(dwarf.offsets[i] == table.offsets[i] + moved, "%s: %s is at %d, in the table at %d", name,
+		      field_names[i], dwarf.offsets[i], table.offsets[i]);
+	}
+}
+
+int main(void)
+{
+	elf_version(EV_CURRENT);
+	check_table();
+	check_completeness();
+	check_dwarf();
+	check_hostile_dwarf();
+	check_order();
+	check_binaries(check_binary);
+	return finish_tests();
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where probes go: every form that functions of Go 1.17 to 1.27 begin in, forms that only look alike, code that is cut
+ * off or no code at all; and with OTB_GO_BINARIES=FOLDER the runtime's functions in real programs.
+ *
+ * go_site --seeds FOLDER writes the fuzzer's corpus instead.
+ */
+#include "common/go/site.h"
+
+#include "tests/unit/go_code.h"
+
+#define ADDRESS UINT64_C(0x401000)
+
+enum { NO_SITE = -1 };
+
+static const struct entry_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int kind;
+	uint64_t offset;
+} entry_cases[] = {
+	{ "check, push, short jump", IMAGE_AMD64, "493b66107606554889e55dc3e853000000ebed", SITE_PUSH, 6 },
+	{ "check, push, long jump", IMAGE_AMD64, "493b66100f8606000000554889e55dc3e84f000000ebe9", SITE_PUSH, 10 },
+	{ "check, no push, to 1.20", IMAGE_AMD64, "493b661076094883ec184883c418c3e850000000ebea", SITE_BRANCH, 4 },
+	{ "check on the system stack", IMAGE_AMD64, "493b66180f8603000000555dc3e852000000ebec", SITE_PUSH, 10 },
+	{ "a frame of 128 bytes", IMAGE_AMD64, "4c8d6424904d3b66100f8603000000555dc3e84d000000ebe7", SITE_PUSH, 15 },
+	{ "a frame of 1 kB, to 1.20", IMAGE_AMD64,
+	  "4c8da42400fcffff4d3b6610760f4881ec800400004881c480040000c3e842000000ebdc", SITE_BRANCH, 12 },
+	{ "a frame of 1 kB", IMAGE_AMD64, "4c8da42400fcffff4d3b66100f8603000000555dc3e84a000000ebe4", SITE_PUSH, 18 },
+	{ "a frame of 8 kB", IMAGE_AMD64, "4989e44981ec002000000f820d0000004d3b66100f8603000000555dc3e842000000ebdc",
+	  SITE_PUSH, 26 },
+	{ "endbr64 first", IMAGE_AMD64, "f30f1efa493b66107603555dc3e852000000ebec", SITE_PUSH, 10 },
+	{ "a nop between", IMAGE_AMD64, "493b66100f1f007603555dc3e853000000ebed", SITE_PUSH, 9 },
+	{ "another push", IMAGE_AMD64, "493b66107603535bc3e856000000ebf0", SITE_BRANCH, 4 },
+	{ "no check, push", IMAGE_AMD64, "554889e55dc3", SITE_ENTRY, 0 },
+	{ "no check, a leaf", IMAGE_AMD64, "498b46204885c0750231c0c3", SITE_ENTRY, 0 },
+	{ "a loop behind the first instruction", IMAGE_AMD64, "31c048ffc04839d87cf8c3", SITE_ENTRY, 0 },
+	{ "padding behind", IMAGE_AMD64, "c3cccccc", SITE_ENTRY, 0 },
+	{ "a loop to the first instruction", IMAGE_AMD64, "48ffc04839d87cf8c3", NO_SITE, 0 },
+	{ "assembly that loads g first", IMAGE_AMD64, "644c8b3425f8ffffff493b66107603555dc3e84d000000ebe7", NO_SITE,
+	  0 },
+	{ "no stackguard: 0x20(%r14)", IMAGE_AMD64, "493b66207603555dc3e856000000ebf0", NO_SITE, 0 },
+	{ "no stackguard: 0x10(%r15)", IMAGE_AMD64, "493b67107603555dc3e856000000ebf0", NO_SITE, 0 },
+	{ "no stackguard: 0x10(%r14,%rax)", IMAGE_AMD64, "493b6406107603555dc3e855000000ebef", NO_SITE, 0 },
+	{ "r12 from nowhere", IMAGE_AMD64, "4d3b66107603555dc3e856000000ebf0", NO_SITE, 0 },
+	{ "r12 from elsewhere", IMAGE_AMD64, "4c8d65904d3b66107603555dc3e852000000ebec", NO_SITE, 0 },
+	{ "rsp compared, though r12 is set", IMAGE_AMD64, "4c8d642490493b66107603555dc3e851000000ebeb", NO_SITE, 0 },
+	{ "compared the other way round", IMAGE_AMD64, "493966107603555dc3e856000000ebf0", NO_SITE, 0 },
+	{ "another condition", IMAGE_AMD64, "493b66107203555dc3e856000000ebf0", NO_SITE, 0 },
+	{ "something between", IMAGE_AMD64, "493b66104885c07603555dc3e853000000ebed", NO_SITE, 0 },
+	{ "jbe without a comparison", IMAGE_AMD64, "7603555dc3e85a000000ebf4", NO_SITE, 0 },
+	{ "a jump back", IMAGE_AMD64, "90493b661076f9555dc3", NO_SITE, 0 },
+	{ "a jump out of the function", IMAGE_AMD64, "493b66100f86f60f0000555dc3ebf1", NO_SITE, 0 },
+	{ "check", IMAGE_ARM64, "900b40f9ff6330eb89000054fe0f1ef8fe0742f8c0035fd6e3031eaa5d000094f8ffff17", SITE_BRANCH,
+	  8 },
+	{ "check on the system stack", IMAGE_ARM64,
+	  "900f40f9ff6330eb89000054fe0f1ef8fe0742f8c0035fd6e3031eaa5d000094f8ffff17", SITE_BRANCH, 8 },
+	{ "check of 1.18", IMAGE_ARM64,
+	  "900b40f9f10300913f0210eb89000054fe0f1ef8fe0742f8c0035fd6e3031eaa5c000094f7ffff17", SITE_BRANCH, 12 },
+	{ "check of 1.17", IMAGE_ARM64,
+	  "810b40f9e20300915f0001eb89000054fe0f1ef8fe0742f8c0035fd6e3031eaa5c000094f7ffff17", SITE_BRANCH, 12 },
+	{ "a large frame", IMAGE_ARM64,
+	  "900b40f9f1c301d13f0210eb89000054f4c303d19f020091c0035fd6e3031eaa5c000094f7ffff17", SITE_BRANCH, 12 },
+	{ "a frame of 8 kB", IMAGE_ARM64,
+	  "900b40f9f10b40f1a30000543f0210eb69000054ff0b40d1c0035fd6e3031eaa5c000094f7ffff17", SITE_BRANCH, 16 },
+	{ "a frame of 64 kB", IMAGE_ARM64,
+	  "900b40f91bf29fd2f1633beb830000543f0210eb49000054c0035fd6e3031eaa5c000094f7ffff17", SITE_BRANCH, 20 },
+	{ "a frame of 1 MB", IMAGE_ARM64,
+	  "900b40f91bf29fd2fb01a0f2f1633beb830000543f0210eb49000054c0035fd6e3031eaa5b000094f6ffff17", SITE_BRANCH, 24 },
+	{ "bti first", IMAGE_ARM64, "5f2403d5900b40f9ff6330eb89000054fe0f1ef8fe0742f8c0035fd6e3031eaa5c000094f7ffff17",
+	  SITE_BRANCH, 12 },
+	{ "no check, a frame", IMAGE_ARM64, "fe0f1ef8fe0742f8c0035fd6", SITE_ENTRY, 0 },
+	{ "no check, a leaf", IMAGE_ARM64, "00040091c0035fd6", SITE_ENTRY, 0 },
+	{ "no check, an atomic of ARMv8.1", IMAGE_ARM64, "fe0f1ef84300e1b8fe0742f8c0035fd6", SITE_ENTRY, 0 },
+	{ "zeros behind", IMAGE_ARM64, "c0035fd60000000000000000", SITE_ENTRY, 0 },
+	{ "a loop to the first instruction", IMAGE_ARM64, "000400d1e0ffffb5c0035fd6", NO_SITE, 0 },
+	{ "a loop by a bit", IMAGE_ARM64, "000400d1e0ff1f36c0035fd6", NO_SITE, 0 },
+	{ "no stackguard: [x28,#32]", IMAGE_ARM64, "901340f9ff6330eb49000054c0035fd6e3031eaa5f000094faffff17", NO_SITE,
+	  0 },
+	{ "no stackguard: [x27,#16]", IMAGE_ARM64, "700b40f9ff6330eb49000054c0035fd6e3031eaa5f000094faffff17", NO_SITE,
+	  0 },
+	{ "no stackguard: half of it", IMAGE_ARM64, "901340b9ff6330eb49000054c0035fd6e3031eaa5f000094faffff17", NO_SITE,
+	  0 },
+	{ "nothing loaded", IMAGE_ARM64, "ff6330eb49000054c0035fd6e3031eaa60000094fbffff17", NO_SITE, 0 },
+	{ "another register compared", IMAGE_ARM64, "900b40f9ff6331eb49000054c0035fd6e3031eaa5f000094faffff17", NO_SITE,
+	  0 },
+	{ "another condition", IMAGE_ARM64, "900b40f9ff6330eb43000054c0035fd6e3031eaa5f000094faffff17", NO_SITE, 0 },
+	{ "something between", IMAGE_ARM64, "900b40f9ff6330eb1f0001eb49000054c0035fd6e3031eaa5e000094f9ffff17", NO_SITE,
+	  0 },
+	{ "something unknown between", IMAGE_ARM64, "900b40f9ff6330eb4300e1b849000054c0035fd6e3031eaa5e000094f9ffff17",
+	  NO_SITE, 0 },
+	{ "a jump back", IMAGE_ARM64, "1f2003d5900b40f9ff6330eba9ffff54c0035fd6", NO_SITE, 0 },
+};
+
+static const struct returns_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int offsets[4]; /* ended by -1 */
+} returns_cases[] = {
+	{ "one ret", IMAGE_AMD64, "555dc3", { 2, -1 } },
+	{ "two, and padding", IMAGE_AMD64, "4885c07401c3c3cccccc", { 5, 6, -1 } },
+	{ "one that is a byte of a constant", IMAGE_AMD64, "b8c3c3c3c3c3", { 5, -1 } },
+	{ "none", IMAGE_AMD64, "ebfe", { -1 } },
+	{ "zeros behind", IMAGE_AMD64, "c3000000", { 0, -1 } },
+	{ "what cannot be decoded", IMAGE_AMD64, "c306c3", { -1 } },
+	{ "two", IMAGE_ARM64, "400000b4c0035fd6c0035fd600000000", { 4, 8, -1 } },
+	{ "one behind what capstone may not know", IMAGE_ARM64, "4300e1b8c0035fd6", { 4, -1 } },
+	{ "none", IMAGE_ARM64, "00000014", { -1 } },
+};
+
+static const struct comparison_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int offset; /* -1: none */
+} comparison_cases[] = {
+	{ "a register", IMAGE_AMD64, "4881f9881300007e0190c3", 7 },
+	{ "memory", IMAGE_AMD64, "48817810881300007f0190c3", 8 },
+	{ "a nop between", IMAGE_AMD64, "4881f9881300000f1f007e0190c3", 10 },
+	{ "another number", IMAGE_AMD64, "4881f9891300007e0190c3", -1 },
+	{ "two of them", IMAGE_AMD64, "4881f9881300007e094881f9881300007e00c3", -1 },
+	{ "no jump behind it", IMAGE_AMD64, "4881f9881300000f9fc0c3", -1 },
+	{ "a jump that always happens", IMAGE_AMD64, "4881f988130000eb0190c3", -1 },
+	{ "something between", IMAGE_AMD64, "4881f9881300004889c37e0190c3", -1 },
+	{ "only an addition", IMAGE_AMD64, "4881c1881300007e0190c3", -1 },
+	{ "a register with a register", IMAGE_ARM64, "1b7182d23f001beb4d0000541f2003d5c0035fd6", 8 },
+	{ "with a nop between", IMAGE_ARM64, "037182d21f2003d55f0003eb4d0000541f2003d5c0035fd6", 12 },
+	{ "another number", IMAGE_ARM64, "237182d25f0003eb4d0000541f2003d5c0035fd6", -1 },
+	{ "half a number", IMAGE_ARM64, "030180d2037182f25f0003eb4d0000541f2003d5c0035fd6", -1 },
+	{ "a shifted number", IMAGE_ARM64, "0371a2d25f0003eb4d0000541f2003d5c0035fd6", -1 },
+	{ "another register", IMAGE_ARM64, "037182d25f0004eb4d0000541f2003d5c0035fd6", -1 },
+	{ "a register that has changed", IMAGE_ARM64, "037182d2230080d25f0003eb4d0000541f2003d5c0035fd6", -1 },
+	{ "no branch behind it", IMAGE_ARM64, "037182d25f0003ebe0d79f9ac0035fd6", -1 },
+	{ "two of them", IMAGE_ARM64, "037182d25f0003ebad000054037182d25f0003eb4d0000541f2003d5c0035fd6", -1 },
+};
+
+static const char *machine_name(enum image_machine machine)
+{
+	return machine == IMAGE_AMD64 ? "amd64" : "arm64";
+}
+
+/* ---- code written by hand ---- */
+
+static void check_entries(void)
+{
+	for (size_t i = 0; i < sizeof(entry_cases) / sizeof(entry_cases[0]); i++) {
+		const struct entry_case *c = &entry_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		struct site site = { 0, SITE_INSIDE };
+		bool found = site_find_entry(&code, &site);
+
+		check(found == (c->kind != NO_SITE) &&
+			      (!found || ((int)site.kind == c->kind && site.address == ADDRESS + c->offset)),
+		      "%s: %s: kind %d at %d", machine_name(c->machine), c->what, found ? (int)site.kind : NO_SITE,
+		      found ? (int)(site.address - ADDRESS) : 0);
+		code_unload(&code);
+	}
+}
+
+static void check_returns(void)
+{
+	uint64_t addresses[SITE_RETURNS_MAX];
+
+	for (size_t i = 0; i < sizeof(returns_cases) / sizeof(returns_cases[0]); i++) {
+		const struct returns_case *c = &returns_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		size_t n = site_find_returns(&code, addresses), wanted = 0;
+		bool all = true;
+
+		for (; c->offsets[wanted] >= 0; wanted++)
+			all = all && wanted < n && addresses[wanted] == ADDRESS + (uint64_t)c->offsets[wanted];
+		check(all && n == wanted, "%s: rets: %s: %zu", machine_name(c->machine), c->what, n);
+		code_unload(&code);
+	}
+}
+
+/* As many rets as there may be, and one more. */
+static void check_many_returns(void)
+{
+	static const char ret[] = "c3";
+	uint64_t addresses[SITE_RETURNS_MAX];
+	char hex[2 * (SITE_RETURNS_MAX + 1) + 1] = "";
+
+	for (unsigned int n = 1; n <= SITE_RETURNS_MAX + 1; n++) {
+		strcat(hex, ret);
+		struct code code = code_from_hex(hex, IMAGE_AMD64, ADDRESS);
+		size_t found = site_find_returns(&code, addresses);
+
+		if (n >= SITE_RETURNS_MAX)
+			check(found == (n == SITE_RETURNS_MAX ? n : 0), "%u rets: %zu", n, found);
+		code_unload(&code);
+	}
+}
+
+static void check_comparisons(void)
+{
+	for (size_t i = 0; i < sizeof(comparison_cases) / sizeof(comparison_cases[0]); i++) {
+		const struct comparison_case *c = &comparison_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		struct site site;
+		bool found = site_find_comparison(&code, 5000, &site);
+
+		check(found == (c->offset >= 0) &&
+			      (!found || (site.kind == SITE_INSIDE && site.address == ADDRESS + (uint64_t)c->offset)),
+		      "%s: comparison with 5000: %s", machine_name(c->machine), c->what);
+		code_unload(&code);
+	}
+}
+
+/* ---- code that is none ---- */
+
+/* Whatever is found lies in the code. */
+static bool is_inside(const struct code *code)
+{
+	uint64_t addresses[SITE_RETURNS_MAX];
+	struct site site;
+	bool inside = true;
+
+	if (site_find_entry(code, &site))
+		inside = site.address - code->address < code->size;
+	if (site_find_comparison(code, 5000, &site))
+		inside = inside && site.address - code->address < code->size;
+	for (size_t i = site_find_returns(code, addresses); i-- > 0;)
+		inside = inside && addresses[i] - code->address < code->size;
+	return inside;
+}
+
+/* Of a function that is cut off, the stack check no longer leads to the call of runtime.morestack: what is left may
+ * have no site, or, where nothing of the check is left, its first instruction. */
+static void check_cuts(void)
+{
+	unsigned int n_wrong = 0, n = 0;
+
+	for (size_t i = 0; i < sizeof(entry_cases) / sizeof(entry_cases[0]); i++) {
+		const struct entry_case *c = &entry_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		size_t whole = code.size;
+
+		for (code.size = 0; code.size < whole; code.size++, n++) {
+			struct code cut = { malloc(code.size + !code.size), code.size, ADDRESS, c->machine };
+			struct site site = { 0, SITE_INSIDE };
+			bool found;
+
+			memcpy(cut.bytes, code.bytes, cut.size);
+			found = site_find_entry(&cut, &site);
+			n_wrong += !is_inside(&cut) || (found && !cut.size) ||
+				   (found && (int)site.kind != c->kind && site.kind != SITE_ENTRY) ||
+				   (found && site.kind != SITE_ENTRY && site.address != ADDRESS + c->offset) ||
+				   (found && site.kind == SITE_ENTRY && c->kind != SITE_ENTRY && c->kind != NO_SITE &&
+				    cut.size > c->offset);
+			code_unload(&cut);
+		}
+		code_unload(&code);
+	}
+	check(n_wrong == 0 && n > 500, "%u functions cut off: %u wrong", n, n_wrong);
+}
+
+static void check_noise(void)
+{
+	uint64_t state = 88172645463325252U;
+	unsigned int n_wrong = 0;
+
+	for (unsigned int i = 0; i < 4000; i++) {
+		char hex[129] = "";
+
+		for (unsigned int j = 0; j < 8; j++)
+			snprintf(hex + j * (i % 16), 17, "%016llx", (unsigned long long)next_random(&state));
+		/* At the end of the address space too. */
+		struct code code = code_from_hex(hex, i % 2 ? IMAGE_AMD64 : IMAGE_ARM64,
+						 i % 3 ? ADDRESS : UINT64_MAX - strlen(hex) / 2 + 1);
+		n_wrong += !is_inside(&code);
+		code_unload(&code);
+	}
+	check(n_wrong == 0, "of 4000 pieces of noise %u have sites elsewhere", n_wrong);
+}
+
+static void check_files_that_lie(void)
+{
+	struct go_binary binary = { .image.size = 1000 };
+	struct go_function functions[] = {
+		{ "none", 0, 0 },
+		{ "no size", ADDRESS, 0 },
+		{ "not in the file", ADDRESS, 10 },
+		{ "larger than the file", ADDRESS, 1001 },
+		{ "huge", ADDRESS, UINT64_MAX },
+	};
+	uint64_t addresses[SITE_RETURNS_MAX];
+	struct site site;
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		check(!site_of_entry(&binary, &functions[i], &site) &&
+			      !site_of_returns(&binary, &functions[i], addresses) &&
+			      !site_of_comparison(&binary, &functions[i], 5000, &site),
+		      "a function that is %s has no site", functions[i].name);
+}
+
+/* ---- real programs ---- */
+
+/* What is at a site, and in front of it, without capstone. */
+static bool looks_right(const struct go_binary *binary, const struct site *site)
+{
+	uint8_t bytes[16];
+
+	if (!image_read(&binary->image, site->address - 8, bytes, sizeof(bytes)))
+		return false;
+	const uint8_t *at = bytes + 8;
+
+	if (binary->image.machine == IMAGE_ARM64) /* b.ls, behind a cmp */
+		return site->kind == SITE_BRANCH && at[3] == 0x54 && (at[0] & 0x1f) == 9 && at[-1] == 0xeb;
+	if ((site->kind == SITE_PUSH) != (binary->version.minor >= 21))
+		return false;
+	if (site->kind == SITE_PUSH) {
+		if (at[0] != 0x55)
+			return false;
+		at -= at[-2] == 0x76 ? 2 : 6;
+		if (at < bytes + 3)
+			return at[0] == 0x0f && at[1] == 0x86;
+	}
+	return (at[0] == 0x76 || (at[0] == 0x0f && at[1] == 0x86)) && at[-3] == 0x3b && at[-2] == 0x66 &&
+	       (at[-1] == 0x10 || at[-1] == 0x18);
+}
+
+static void check_binary(const struct go_binary *binary, const char *name)
+{
+	enum { START_THE_WORLD, ASSIST, CASGSTATUS, FUNCTIONS = 9 };
+	struct go_function functions[FUNCTIONS] = {
+		[START_THE_WORLD] = { .name = "runtime.startTheWorldWithSema" },
+		[ASSIST] = { .name = "runtime.gcAssistAlloc1" },
+		[CASGSTATUS] = { .name = "runtime.casgstatus" }, /* nosplit */
+		{ .name = "runtime.stopTheWorldWithSema" },
+		{ .name = "runtime.gcStart" },
+		{ .name = "runtime.gcMarkDone" },
+		{ .name = "runtime.gcMarkTermination" },
+		{ .name = "runtime.(*gcControllerState).startCycle" },
+		{ .name = "runtime.newproc1" },
+	};
+	uint64_t addresses[SITE_RETURNS_MAX];
+	struct site site;
+
+	check(go_functions_find(binary, functions, FUNCTIONS) == FUNCTIONS, "%s: the functions are there", name);
+	for (unsigned int i = 0; i < FUNCTIONS; i++) {
+		bool found = site_of_entry(binary, &functions[i], &site);
+
+		if (i == CASGSTATUS)
+			check(found && site.kind == SITE_ENTRY && site.address == functions[i].address,
+			      "%s: %s: the first instruction", name, functions[i].name);
+		else
+			check(found && looks_right(binary, &site), "%s: %s: the site is behind the stack check", name,
+			      functions[i].name);
+	}
+	check(site_of_returns(binary, &functions[START_THE_WORLD], addresses) == 1,
+	      "%s: startTheWorldWithSema has one ret", name);
+	check(site_of_comparison(binary, &functions[ASSIST], 5000, &site), "%s: gcAssistAlloc1 compares with 5000",
+	      name);
+}
+
+/* ---- the fuzzer's corpus ---- */
+
+/* tests/fuzz/go_site.c: the machine, then the code. */
+static void write_seed(const char *folder, const char *kind, size_t number, const char *hex, enum image_machine machine)
+{
+	struct code code = code_from_hex(hex, machine, ADDRESS);
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s-%s-%zu", folder, kind, machine_name(machine), number);
+	file = fopen(path, "we");
+	if (!file || fputc(machine == IMAGE_ARM64, file) == EOF ||
+	    fwrite(code.bytes, 1, code.size, file) != code.size || fclose(file))
+		abort();
+	code_unload(&code);
+}
+
+static int write_seeds(const char *folder)
+{
+	for (size_t i = 0; i < sizeof(entry_cases) / sizeof(entry_cases[0]); i++)
+		write_seed(folder, "entry", i, entry_cases[i].code, entry_cases[i].machine);
+	for (size_t i = 0; i < sizeof(returns_cases) / sizeof(returns_cases[0]); i++)
+		write_seed(folder, "returns", i, returns_cases[i].code, returns_cases[i].machine);
+	for (size_t i = 0; i < sizeof(comparison_cases) / sizeof(comparison_cases[0]); i++)
+		write_seed(folder, "comparison", i, comparison_cases[i].code, comparison_cases[i].machine);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "--seeds"))
+		return write_seeds(argv[2]);
+	check_entries();
+	check_returns();
+	check_many_returns();
+	check_comparisons();
+	check_cuts();
+	check_noise();
+	check_files_that_lie();
+	check_binaries(check_binary);
+	return finish_tests();
+}
