@@ -1,0 +1,3 @@
+module otb/tests/target/go/gcload
+
+go 1.17

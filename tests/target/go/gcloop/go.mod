@@ -1,0 +1,3 @@
+module otb/tests/target/go/gcloop
+
+go 1.17
