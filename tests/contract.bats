@@ -9,7 +9,9 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	load lib/tracer
+	load lib/gcloop
 	bpf_permitted || touch "$BATS_FILE_TMPDIR/no-bpf"
+	gcloop_build "$BATS_FILE_TMPDIR/gcloop" 2>"$BATS_FILE_TMPDIR/no-go" || :
 }
 
 setup() {
@@ -17,13 +19,20 @@ setup() {
 	load lib/cases
 	load lib/tracer
 	cd "$BATS_TEST_TMPDIR" || return
-	PROGRAMS=() TRACERS=() PIDS=()
-	local path
+	GCLOOP=$BATS_FILE_TMPDIR/gcloop
+	PROGRAMS=() GO_TRACERS=() TRACERS=() PIDS=() AIM=()
+	local path name
 	for path in "$TRACER_BUILD"/otb-*; do
 		[[ -f $path && -x $path ]] || continue
-		PROGRAMS+=("${path##*/}")
-		! "$path" --help | grep -q -- --buffer= || TRACERS+=("${path##*/}")
+		name=${path##*/}
+		PROGRAMS+=("$name")
+		case $("$path" --help) in
+		*--exe=*) GO_TRACERS+=("$name") ;;
+		*--buffer=*) TRACERS+=("$name") ;;
+		esac
 	done
+	# Last, so that a test in which there is no Go program for them to look at has asked all others before it is skipped.
+	TRACERS+=("${GO_TRACERS[@]}")
 	[ "${#PROGRAMS[@]}" -gt 0 ] || complain "no programs in $TRACER_BUILD"
 }
 
@@ -40,6 +49,10 @@ need_bpf() {
 	[ "${#TRACERS[@]}" -gt 0 ]
 }
 
+need_go() {
+	[ -x "$GCLOOP" ] || skip "no Go program for ${GO_TRACERS[*]} to look at: $(cat "$BATS_FILE_TMPDIR/no-go")"
+}
+
 need_root() {
 	[ "$(id -u)" -eq 0 ] || skip 'needs root'
 }
@@ -47,6 +60,76 @@ need_root() {
 complain() {
 	echo "$*"
 	return 1
+}
+
+# ---- what a tracer looks at ------------------------------------------------------------------------------------------
+
+is_go_tracer() { # PROGRAM
+	[[ " ${GO_TRACERS[*]} " == *" $1 "* ]]
+}
+
+# aim_at_all PROGRAM: into AIM the options by which it sees all there is. Tracers of Go programs have to be told
+aim_at_all() {
+	AIM=()
+	! is_go_tracer "$1" || AIM=(--all)
+}
+
+# aim_at_nothing PROGRAM: the options by which it sees a process to which nothing happens
+aim_at_nothing() {
+	AIM=(-p $$)
+	is_go_tracer "$1" || return 0
+	need_go
+	process_begin "$1"
+	AIM=(-p "$PROCESS")
+}
+
+# shed_pipes: for a child, which must not keep a pipe open that we close
+shed_pipes() {
+	local fd
+	for fd in /proc/self/fd/[1-9][0-9]*; do
+		fd=${fd##*/}
+		exec {fd}>&-
+	done
+}
+
+# process_begin PROGRAM: begins a process that it can be given by -p, and that ends when the descriptor in HOLD is closed
+process_begin() {
+	local hold=hold${#PIDS[@]}
+	local -a command=(cat)
+	! is_go_tracer "$1" || command=("$GCLOOP" idle)
+	mkfifo "$hold"
+	(shed_pipes && exec "${command[@]}") <"$hold" 3>&- &
+	PROCESS=$!
+	PIDS+=("$PROCESS")
+	exec {HOLD}>"$hold"
+}
+
+# aim_at_events PROGRAM: the options by which it sees some hundred events a second, from now on until the test ends
+aim_at_events() {
+	AIM=()
+	if is_go_tracer "$1"; then
+		need_go
+		# What another tracer was to see goes on for as long as there is somebody who does it.
+		[ -n "${PROC_PID[gcloop]:-}" ] || { net_down && proc_start gcloop - "$GCLOOP"; }
+		AIM=(--exe "$GCLOOP")
+	elif [ -z "${PROC_PID[otb-client]:-}" ]; then
+		net_up && case_clear && net_offload "$NET_A" off &&
+			case_bulk 'drop data first every 10' && proc_say otb-client send 1000000 100000
+	fi
+}
+
+# events_pass PROGRAM N: waits until that many more have happened
+events_pass() {
+	local -a words
+	if is_go_tracer "$1"; then
+		proc_ask gcloop count
+		read -r -a words <<<"$REPLY"
+		proc_ask gcloop wait $((words[1] + $2 / 11 + 1)) # a round has eleven events
+	else
+		proc_ask drop report
+		read -r -a words <<<"$REPLY"
+		proc_ask drop wait $((words[3] + $2))
+	fi
 }
 
 # ---- a program that runs to its end ----------------------------------------------------------------------------------
@@ -90,7 +173,7 @@ short_run() { # CODE PROGRAM [ARG]...
 	shift 2
 	case $program in
 	otb-expose) call "$wanted" "$program" "$@" ;;
-	*) call "$wanted" "$program" -d 50ms --stats "$@" ;;
+	*) aim_at_all "$program" && call "$wanted" "$program" "${AIM[@]}" -d 50ms --stats "$@" ;;
 	esac
 }
 
@@ -112,11 +195,7 @@ begin() {
 	rm -f ready
 	mkfifo ready
 	(
-		# It must not keep a pipe open that we close.
-		for fd in /proc/self/fd/[1-9][0-9]*; do
-			fd=${fd##*/}
-			exec {fd}>&-
-		done
+		shed_pipes
 		exec env --default-signal "${WITH[@]}" "$TRACER_BUILD/$program" --ready-fd 9 "$@" <"${INPUT:-/dev/null}" 9>ready
 	) >"$out" 2>err 3>&- &
 	PID=$!
@@ -187,12 +266,6 @@ whole() { # FILE [LEAST-LINES]
 	[ "$(jq -Rc 'fromjson?' "$1" | wc -l)" -eq "$(wc -l <"$1")" ] ||
 		complain "$1: torn: $(jq -Rc 'select([fromjson?] == [])' "$1" | head -n 5)" || return
 	! grep -nm 5 -vE '^\{"time":"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{9}Z","event":"[a-z_]+"' "$1"
-}
-
-# events_begin: from now on there are some hundred events a second, until the test ends
-events_begin() {
-	net_up && case_clear && net_offload "$NET_A" off &&
-		case_bulk 'drop data first every 10' && proc_say otb-client send 1000000 100000
 }
 
 # ---- help and version ------------------------------------------------------------------------------------------------
@@ -309,7 +382,7 @@ bad_values() {
 	PORT) printf '%s\n' '' x 0 -1 65536 80x ' 80' http 1-2 80,81 ;;
 	KEY=VALUE) printf '%s\n' '' x =x 'a b=x' A=x 9a=x a.b=x ä=x time=x event=x tool=x truncated=x ;;
 	FD) printf '%s\n' '' x -1 77 1x 2147483648 99999999999999999999 ;;
-	'NAME[,NAME...]') printf '%s\n' '' x rto, ,rto rto,,tlp RTO 'rto tlp' rt rtos ;;
+	'NAME[,NAME...]') printf '%s\n' '' x rto, ,rto rto,,tlp RTO 'rto tlp' rt rtos gc, ,gc gc,,other GC 'gc other' g gcs ;;
 	KEY) printf '%s\n' '' x Peer pee peers peer,flow ;;
 	NAME) printf '%s\n' '' abcdefghijklmnop ;;
 	FILE | PATH | 'INODE|PATH') ;;
@@ -357,11 +430,41 @@ bad_values() {
 	done
 }
 
+@test "a tracer of Go programs is told which, in exactly one way: else exit 2, and the options are named" {
+	for program in "${GO_TRACERS[@]}"; do
+		for options in '' "-p $$ --all" "--exe /bin/sh --all" "-p $$ --exe /bin/sh"; do
+			# shellcheck disable=SC2086
+			call 2 "$program" $options -d 1ms
+			silent out
+			for option in --pid --exe --all; do
+				says "$program" "$option"
+			done
+		done
+	done
+}
+
+@test "options of otb-gcpause that do not go together: exit 2, and they are named" {
+	[ -x "$TRACER_BUILD/otb-gcpause" ] || skip 'otb-gcpause is not built'
+	while read -r named options; do
+		# shellcheck disable=SC2086
+		call 2 otb-gcpause --all $options -d 1ms
+		silent out
+		says otb-gcpause "$named"
+	done <<-'END'
+		--interval --interval 1s
+		--assists --summary --assists
+		--assists --assists --histogram
+		--histogram --histogram --json
+		--json --json --histogram
+	END
+}
+
 @test "what a message quotes cannot steer a terminal" {
 	for program in "${PROGRAMS[@]}"; do
 		call 2 "$program" --count=$'1\e[31m\n2'
 		says "$program" --count
-		call 1 "$program" -d 50ms -o $'no-such-folder/\e[31m\n'
+		aim_at_all "$program"
+		call 1 "$program" "${AIM[@]}" -d 50ms -o $'no-such-folder/\e[31m\n'
 		says "$program" no-such-folder
 	done
 }
@@ -386,7 +489,7 @@ bad_values() {
 
 @test "without stdout: exit 1" {
 	for program in $(runnable); do
-		case $program in otb-expose) options=() ;; *) options=(-d 50ms --stats) ;; esac
+		case $program in otb-expose) options=() ;; *) aim_at_all "$program" && options=("${AIM[@]}" -d 50ms --stats) ;; esac
 		code=0
 		"$TRACER_BUILD/$program" "${options[@]}" </dev/null 2>err 3>&- >&- || code=$?
 		[ "$code" -eq 1 ] || complain "$program: exit code $code: $(cat err)"
@@ -398,9 +501,10 @@ bad_values() {
 	for program in $(runnable); do
 		case $program in otb-expose) continue ;; esac
 		rm -f file
-		"$TRACER_BUILD/$program" -vvv -d 50ms --stats -o file </dev/null 3>&- 2>&-
+		aim_at_all "$program"
+		"$TRACER_BUILD/$program" "${AIM[@]}" -vvv -d 50ms --stats -o file </dev/null 3>&- 2>&-
 		whole file
-		[ "$(wc -l <file)" -eq 1 ]
+		[ "$(tail -n 1 file | jq -r .event)" = stats ]
 	done
 }
 
@@ -421,7 +525,8 @@ bad_values() {
 @test "in a pipe, a tracer writes records, without colour" {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
-		TERM=xterm-256color CLICOLOR_FORCE=1 "$TRACER_BUILD/$program" -d 50ms --stats 3>&- | cat >out
+		aim_at_all "$program"
+		TERM=xterm-256color CLICOLOR_FORCE=1 "$TRACER_BUILD/$program" "${AIM[@]}" -d 50ms --stats 3>&- | cat >out
 		whole out
 		run -1 grep -n $'\e' out
 	done
@@ -430,14 +535,15 @@ bad_values() {
 @test "on a terminal, a tracer writes a table, and no colour with NO_COLOR" {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
-		NO_COLOR=1 script -qec "$TRACER_BUILD/$program -d 50ms" typescript </dev/null >out 3>&-
+		aim_at_all "$program"
+		NO_COLOR=1 script -qec "$TRACER_BUILD/$program ${AIM[*]} -d 50ms" typescript </dev/null >out 3>&-
 		grep -q '^TIME ' out
 		run -1 grep -n $'\e\\[[0-9;]*m' out
-		script -qec "$TRACER_BUILD/$program -d 50ms -j --stats" typescript </dev/null 3>&- | tr -d '\r' >out
+		script -qec "$TRACER_BUILD/$program ${AIM[*]} -d 50ms -j --stats" typescript </dev/null 3>&- | tr -d '\r' >out
 		whole out
-		script -qec "$TRACER_BUILD/$program -d 50ms --stats -o records" typescript </dev/null >out 3>&-
+		script -qec "$TRACER_BUILD/$program ${AIM[*]} -d 50ms --stats -o records" typescript </dev/null >out 3>&-
 		whole records
-		"$TRACER_BUILD/$program" -d 50ms -t 3>&- >out
+		"$TRACER_BUILD/$program" "${AIM[@]}" -d 50ms -t 3>&- >out
 		grep -q '^TIME ' out
 	done
 }
@@ -453,9 +559,9 @@ bad_values() {
 
 @test "a line has time and event first, and labels last" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
-		call 0 "$program" -n 50 --stats -l tenant=a -l text=$'ü\xff"\t'
+		aim_at_events "$program"
+		call 0 "$program" "${AIM[@]}" -n 50 --stats -l tenant=a -l text=$'ü\xff"\t'
 		whole out 51
 		[ "$(wc -l <out)" -eq 51 ]
 		jq -e 'keys_unsorted[:2] == ["time", "event"] and keys_unsorted[-2:] == ["tenant", "text"] and
@@ -473,7 +579,8 @@ bad_values() {
 	for program in "${TRACERS[@]}"; do
 		for signal in --default-signal --ignore-signal=PIPE; do
 			WITH=("$signal")
-			pipe_begin "$program" -p $$
+			aim_at_nothing "$program"
+			pipe_begin "$program" "${AIM[@]}"
 			pipe_close
 			ends 0
 			silent err
@@ -483,18 +590,19 @@ bad_values() {
 
 @test "the reader goes away while events flow: exit 0, silently" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
+		rm -f got
+		aim_at_events "$program"
 		for signal in --default-signal --ignore-signal=PIPE; do
 			WITH=("$signal")
-			pipe_begin "$program"
+			pipe_begin "$program" "${AIM[@]}"
 			pipe_lines 5
 			pipe_close
 			ends 0
 			silent err
 		done
+		whole got 10
 	done
-	whole got 10
 }
 
 @test "the reader of a filter goes away: exit 0, silently" {
@@ -512,19 +620,17 @@ bad_values() {
 
 # stuck_begin PROGRAM [ARG]...: nobody reads, and there is more than pipe and queue take
 stuck_begin() {
-	pipe_begin "$@"
-	# The ring buffer runs over once nothing can be written any more, and the dropper counts on.
-	proc_ask drop report
-	local -a words
-	read -r -a words <<<"$REPLY"
-	proc_ask drop wait $((words[3] + 3000))
+	aim_at_events "$1"
+	pipe_begin "$1" "${AIM[@]}" "${@:2}"
+	# The ring buffer runs over once nothing can be written any more.
+	events_pass "$1" 3000
 	is_running
 }
 
 @test "a reader that stands still does not hold SIGTERM up" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
+		rm -f got
 		stuck_begin "$program" --buffer 64K
 		kill -TERM "$PID"
 		ends 0
@@ -533,7 +639,6 @@ stuck_begin() {
 		whole got 50
 		says "$program" lost
 		pipe_close
-		rm got
 		stuck_begin "$program" --buffer 64K --strict
 		kill -INT "$PID"
 		ends 4
@@ -543,8 +648,8 @@ stuck_begin() {
 
 @test "a reader that stands still does not hold --duration up" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
+		rm -f got
 		stuck_begin "$program" --buffer 64K -d 2s
 		ends 0
 		pipe_rest
@@ -555,10 +660,10 @@ stuck_begin() {
 
 @test "a reader that was slow gets the lost record" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
+		rm -f got
 		stuck_begin "$program" --buffer 64K
-		# It gets room again, a line at a time.
+		# It gets room again, piece by piece.
 		until_true lost_is_told
 		kill -TERM "$PID"
 		pipe_rest
@@ -570,17 +675,20 @@ stuck_begin() {
 }
 
 lost_is_told() {
-	pipe_lines 100
+	local piece
+	# A line would be read byte by byte.
+	IFS= LC_ALL=C read -r -t 20 -N 32768 -u "$READER" piece || complain 'the reader gets no more'
+	printf '%s' "$piece" >>got
 	grep -q '"event":"lost".*"where":"ringbuf"' got
 }
 
 @test "two writers into one pipe: every line is whole" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
+		aim_at_events "$program"
 		{
-			"$TRACER_BUILD/$program" -n 2000 -l writer=1 3>&- &
-			"$TRACER_BUILD/$program" -n 2000 -l writer=2 3>&- &
+			"$TRACER_BUILD/$program" "${AIM[@]}" -n 2000 -l writer=1 3>&- &
+			"$TRACER_BUILD/$program" "${AIM[@]}" -n 2000 -l writer=2 3>&- &
 			wait
 		} | cat >got
 		whole got 4000
@@ -592,11 +700,11 @@ lost_is_told() {
 
 @test "SIGTERM and SIGINT while events flow: exit 0, no torn line" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
+		aim_at_events "$program"
 		for signal in TERM INT; do
 			rm -f got
-			pipe_begin "$program" --stats --buffer 64M
+			pipe_begin "$program" "${AIM[@]}" --stats --buffer 64M
 			pipe_lines 20
 			kill -"$signal" "$PID"
 			pipe_rest
@@ -612,8 +720,9 @@ lost_is_told() {
 @test "SIGTERM, SIGINT and SIGHUP while nothing happens: exit 0" {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
+		aim_at_nothing "$program"
 		for signal in TERM INT HUP; do
-			begin out "$program" --stats -p $$
+			begin out "$program" --stats "${AIM[@]}"
 			kill -"$signal" "$PID"
 			ends 0
 			silent err
@@ -626,7 +735,8 @@ lost_is_told() {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
 		WITH=(--ignore-signal=HUP)
-		begin out "$program" --stats -d 500ms -p $$
+		aim_at_nothing "$program"
+		begin out "$program" --stats -d 500ms "${AIM[@]}"
 		kill -HUP "$PID"
 		ends 0
 		jq -e '.duration_ns >= 500000000' out
@@ -666,7 +776,8 @@ lost_is_told() {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
 		mkdir folder
-		begin /dev/null "$program" --stats -o folder/file
+		aim_at_all "$program"
+		begin /dev/null "$program" "${AIM[@]}" --stats -o folder/file
 		mv folder moved
 		kill -HUP "$PID"
 		until_true test -s err
@@ -680,9 +791,10 @@ lost_is_told() {
 
 @test "SIGHUP while events flow, many times: every line is whole" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
-		begin /dev/null "$program" -o file --buffer 64M
+		rm -f file file.*
+		aim_at_events "$program"
+		begin /dev/null "$program" "${AIM[@]}" -o file --buffer 64M
 		for i in {1..20}; do
 			until_true has_lines file 20
 			mv file "file.$i"
@@ -701,7 +813,8 @@ lost_is_told() {
 @test "--duration ends it, also while nothing happens" {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
-		begin out "$program" --stats -d 300ms -p $$
+		aim_at_nothing "$program"
+		begin out "$program" --stats -d 300ms "${AIM[@]}"
 		ends 0
 		silent err
 		whole out
@@ -712,9 +825,9 @@ lost_is_told() {
 
 @test "--count ends it" {
 	need_bpf
-	events_begin
 	for program in "${TRACERS[@]}"; do
-		call 0 "$program" -n 7
+		aim_at_events "$program"
+		call 0 "$program" "${AIM[@]}" -n 7
 		[ "$(wc -l <out)" -eq 7 ]
 		whole out 7
 		silent err
@@ -747,7 +860,8 @@ input_is_empty() {
 	for program in $(runnable); do
 		mkfifo ready ready2 input
 		exec {HOLDER}<>input
-		"$TRACER_BUILD/$program" --ready-fd 9 9>ready <input >/dev/null 2>err 3>&- {HOLDER}>&- &
+		aim_at_all "$program"
+		"$TRACER_BUILD/$program" "${AIM[@]}" --ready-fd 9 9>ready <input >/dev/null 2>err 3>&- {HOLDER}>&- &
 		PID=$!
 		PIDS+=("$PID")
 		# This ends at the end of file, so at the close.
@@ -767,7 +881,8 @@ input_is_empty() {
 		exec {HOLDER}<>ready {WRITER}>ready
 		exec {HOLDER}>&-
 		code=0
-		"$TRACER_BUILD/$program" --ready-fd "$WRITER" -d 50ms --stats >out 2>err 3>&- || code=$?
+		aim_at_all "$program"
+		"$TRACER_BUILD/$program" "${AIM[@]}" --ready-fd "$WRITER" -d 50ms --stats >out 2>err 3>&- || code=$?
 		exec {WRITER}>&-
 		rm ready
 		[ "$code" -eq 0 ]
@@ -784,11 +899,12 @@ input_is_empty() {
 		# Where nobody may look into the folder it is built in.
 		cp "$TRACER_BUILD/$program" "$BATS_TEST_TMPDIR/$program"
 		chmod 755 "$BATS_TEST_TMPDIR" "$program"
+		aim_at_all "$program"
 		for how in '--reuid=65534 --regid=65534 --clear-groups' '--bounding-set=-all --inh-caps=-all' \
 			'--bounding-set=-bpf,-sys_admin --inh-caps=-all' '--bounding-set=-sys_ptrace --inh-caps=-all'; do
 			code=0
 			# shellcheck disable=SC2086
-			setpriv $how "/proc/self/fd/8" -d 50ms 8<"$program" >out 2>err 3>&- </dev/null || code=$?
+			setpriv $how "/proc/self/fd/8" "${AIM[@]}" -d 50ms 8<"$program" >out 2>err 3>&- </dev/null || code=$?
 			[ "$code" -eq 3 ] || complain "$program with $how: exit code $code: $(cat err)"
 			silent out
 			says "$program" root
@@ -834,22 +950,33 @@ input_is_empty() {
 @test "the --pid processes have ended: done" {
 	need_bpf
 	for program in "${TRACERS[@]}"; do
-		mkfifo hold1 hold2
-		cat hold1 3>&- &
-		first=$!
-		cat hold2 3>&- &
-		second=$!
-		exec {HOLD1}>hold1 {HOLD2}>hold2
-		begin out "$program" -p "$first" -p "$second" --stats
-		exec {HOLD1}>&-
+		! is_go_tracer "$program" || need_go
+		process_begin "$program"
+		first=$PROCESS first_hold=$HOLD
+		process_begin "$program"
+		begin out "$program" -p "$first" -p "$PROCESS" --stats
+		exec {first_hold}>&-
 		wait "$first"
 		is_running
-		exec {HOLD2}>&-
-		wait "$second"
+		exec {HOLD}>&-
+		wait "$PROCESS"
 		ends 0
 		silent err
 		whole out
-		rm hold1 hold2
+	done
+}
+
+@test "a program that is none of Go: exit 3, and it is named" {
+	need_bpf
+	for program in "${GO_TRACERS[@]}"; do
+		call 3 "$program" -p $$ -d 1ms
+		silent out
+		says "$program" $$
+		for file in no-such-file "$BATS_TEST_TMPDIR" /bin/sh /dev/null /etc/passwd ''; do
+			call 3 "$program" --exe "$file" -d 1ms
+			silent out
+			says "$program" "'$file'"
+		done
 	done
 }
 

@@ -5,15 +5,22 @@
 
 bats_require_minimum_version 1.5.0
 
+setup_file() {
+	load lib/gcloop
+	gcloop_build "$BATS_FILE_TMPDIR/gcloop" 2>"$BATS_FILE_TMPDIR/no-go" || :
+}
+
 setup() {
 	load lib/net
 	load lib/cases
 	load lib/tracer
 	ROOT=$TRACER_ROOT
-	PROGRAMS=()
+	PROGRAMS=() TRACERS=()
 	local path
 	for path in "$TRACER_BUILD"/otb-*; do
-		[[ ! -f $path || ! -x $path ]] || PROGRAMS+=("${path##*/}")
+		[[ -f $path && -x $path ]] || continue
+		PROGRAMS+=("${path##*/}")
+		! "$path" --help | grep -q -- --buffer= || TRACERS+=("${path##*/}")
 	done
 	[ "${#PROGRAMS[@]}" -gt 0 ] || { echo "no programs in $TRACER_BUILD" && return 1; }
 	cd "$BATS_TEST_TMPDIR" || return
@@ -30,6 +37,10 @@ need_tool() {
 
 need_bpf() {
 	bpf_permitted || skip 'eBPF is not permitted here'
+}
+
+need_go() {
+	[ -x "$BATS_FILE_TMPDIR/gcloop" ] || skip "no Go program to look at: $(cat "$BATS_FILE_TMPDIR/no-go")"
 }
 
 # ---- what each says --------------------------------------------------------------------------------------------------
@@ -160,7 +171,24 @@ offers() {
 	offers otb-tcpretrans --comm '' : "$(cat /proc/$$/comm)"
 	touch records.jsonl
 	offers otb-tcpretrans -o rec : records.jsonl
+	offers otb-gcpause --reason gc,read_mem_stats,stop : gc,read_mem_stats,stop_trace
+	offers otb-gcpause --exe rec : records.jsonl
 	[ ! -x "$TRACER_BUILD/otb-expose" ] || offers otb-expose --textfile rec : records.jsonl
+}
+
+@test "completions of otb-gcpause know every reason there is, and no other" {
+	sed -n '/reason_names\[REASON_NAMES_MAX\] = {/,/};/p' "$ROOT/cmd/otb-gcpause/reason.c" | grep -oE '"[a-z_]+"' |
+		tr -d '"' | sort >reasons
+	[ "$(wc -l <reasons)" -ge 18 ]
+	for shell in bash zsh fish; do
+		command -v "$shell" >/dev/null || continue
+		"complete_$shell" otb-gcpause --reason '' | grep -vx gc | sort | diff reasons -
+	done
+	# And so does the manual, where they are explained and listed.
+	for reason in $(grep -vx other reasons); do
+		grep -qw "$reason" "$ROOT/man/otb-gcpause.8"
+		grep -qE "^\.It $reason Ta " "$ROOT/man/otb-records.7"
+	done
 }
 
 @test "completions know the namespaces there are" {
@@ -185,9 +213,17 @@ documented_fields() {
 		awk '!seen[$0]++'
 }
 
-# Those that otb-tcpretrans says it writes.
-declared_fields() {
-	sed -n '/event_field_names\[\] = {/,/};/p' "$ROOT/cmd/otb-tcpretrans/event.c" | grep -oE '"[a-z0-9_]+"' | tr -d '"'
+# Those that a tracer says it writes.
+declared_fields() { # TRACER
+	sed -n '/event_field_names\[\] = {/,/};/p' "$ROOT/cmd/$1/event.c" | grep -oE '"[a-z0-9_]+"' | tr -d '"'
+}
+
+# Those of one record, in the order of the page.
+fields_of() { # EVENT
+	echo time
+	echo event
+	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$ROOT/man/otb-records.7" |
+		awk -v event="$1" '/^\.S[hs] / { inside = $0 == ".Ss " event } inside && sub(/^\.It Va /, "")' | grep -oE '[a-z0-9_]+'
 }
 
 all_documented() { # what are fields on stdin, one a line
@@ -197,9 +233,11 @@ all_documented() { # what are fields on stdin, one a line
 	return 1
 }
 
-@test "every field that otb-tcpretrans declares is in otb-records(7)" {
-	[ "$(declared_fields | wc -l)" -gt 50 ]
-	declared_fields | all_documented
+@test "every field that a tracer declares is in otb-records(7)" {
+	for program in "${TRACERS[@]}"; do
+		[ "$(declared_fields "$program" | wc -l)" -gt 30 ]
+		declared_fields "$program" | all_documented
+	done
 }
 
 @test "every field of the recorded records is in otb-records(7)" {
@@ -240,24 +278,63 @@ all_documented() { # what are fields on stdin, one a line
 	diff events <(printf '%s\n' stats suppressed tcp_retransmit tcp_retransmit_summary tcp_synack_retransmit)
 	jq -r 'keys_unsorted[]' ./*.jsonl "$TRACER_OUT" >fields
 	all_documented <fields
-	run -1 grep -vxFf <(declared_fields && printf '%s\n' time event tool truncated) fields
-	# In the order of the page.
-	documented_fields | jq -R . | jq -s . >order
-	jq -ne --slurpfile order order '[inputs | select(.event == "tcp_retransmit") |
-		[keys_unsorted[] as $key | $order[0] | index($key)] | . == sort] | length > 0 and all' 0.jsonl
+	run -1 grep -vxFf <(declared_fields otb-tcpretrans && printf '%s\n' time event tool truncated) fields
+	in_order tcp_retransmit 0.jsonl
+}
+
+# in_order EVENT FILE...: its records there have fields that its section of the page has, in that order
+in_order() {
+	local event=$1
+	shift
+	fields_of "$event" | jq -R . | jq -s . >order
+	jq -ne --arg event "$event" --slurpfile order order '[inputs | select(.event == $event) |
+		[keys_unsorted[] as $key | $order[0] | index($key)] | all and . == sort] | length > 0 and all' "$@" ||
+		{ echo "$event: not in the order of otb-records(7)" && return 1; }
+}
+
+@test "every field that otb-gcpause writes is documented and declared" {
+	need_bpf
+	need_go
+	[ -x "$TRACER_BUILD/otb-gcpause" ] || skip 'otb-gcpause is not built'
+	proc_start gcloop - "$BATS_FILE_TMPDIR/gcloop"
+	local -a aim=(-p "${PROC_PID[gcloop]}")
+	"$TRACER_BUILD/otb-gcpause" "${aim[@]}" --stats -n 100 >single.jsonl
+	"$TRACER_BUILD/otb-gcpause" "${aim[@]}" --stats -s -i 100ms -d 1s >sums.jsonl
+	jq -r .event ./*.jsonl | sort -u >events
+	diff events <(printf '%s\n' gc_cycle gc_pause gc_pause_summary stats)
+	jq -r 'keys_unsorted[]' ./*.jsonl >fields
+	all_documented <fields
+	run -1 grep -vxFf <(declared_fields otb-gcpause && printf '%s\n' time event tool truncated) fields
+	for event in gc_pause gc_cycle; do
+		in_order "$event" single.jsonl
+	done
+	in_order gc_pause_summary sums.jsonl
+}
+
+@test "the recorded records of otb-gcpause have all fields of otb-records(7), in its order" {
+	for event in gc_pause gc_cycle gc_assist gc_pause_summary; do
+		in_order "$event" "$ROOT"/tests/records/gcpause*.jsonl
+		jq -r --arg event "$event" 'select(.event == $event) | keys_unsorted[]' "$ROOT"/tests/records/gcpause*.jsonl |
+			sort -u >fields
+		# Not all of them are of a container.
+		diff <(grep -vx container_id fields) <(fields_of "$event" | sort -u | grep -vx container_id)
+	done
 }
 
 @test "no label may be called as a field" {
 	local -a fields
-	mapfile -t fields < <(
-		declared_fields
-		printf '%s\n' time event tool truncated
-		jq -r 'keys_unsorted[]' "$ROOT"/tests/records/*.jsonl | sort -u
-	)
-	for field in "${fields[@]}"; do
-		run -2 --separate-stderr "$TRACER_BUILD/otb-tcpretrans" -d 1ms --label "$field=x"
-		# shellcheck disable=SC2154
-		[[ $output == '' && $stderr == *--label*"'$field'"* ]] || { echo "$field: $stderr" && return 1; }
+	for program in "${TRACERS[@]}"; do
+		mapfile -t fields < <(
+			declared_fields "$program"
+			printf '%s\n' time event tool truncated
+			jq -r 'keys_unsorted[]' "$ROOT/tests/records/${program#otb-}"*.jsonl | sort -u
+		)
+		[ "${#fields[@]}" -gt 30 ]
+		for field in "${fields[@]}"; do
+			run -2 --separate-stderr "$TRACER_BUILD/$program" -d 1ms --label "$field=x"
+			# shellcheck disable=SC2154
+			[[ $output == '' && $stderr == *--label*"'$field'"* ]] || { echo "$field: $stderr" && return 1; }
+		done
 	done
 }
 
@@ -304,7 +381,8 @@ examples_of() { # PAGE
 	' "$1"
 }
 
-# run_examples: all of them, each in a folder of its own, where `otb-tcpretrans` is what $BATS_TEST_TMPDIR/first has
+# run_examples: all of them, each in a folder of its own, where the tracers are what $BATS_TEST_TMPDIR/first has. There is
+# a process called myserver, and its file is the one that an example means
 run_examples() {
 	local page command number=0
 	for page in "$ROOT"/man/*; do
@@ -322,23 +400,40 @@ run_examples() {
 	[ "$number" -ge 15 ]
 }
 
+# stand_in: first/tracer stands in for all tracers, and gcloop is myserver, if there is Go
+stand_in() {
+	local program
+	chmod +x first/tracer
+	for program in "${TRACERS[@]}"; do
+		cp first/tracer "first/$program"
+	done
+	rm first/tracer
+	[ -x "$BATS_FILE_TMPDIR/gcloop" ] || return 0
+	cp "$BATS_FILE_TMPDIR/gcloop" myserver
+	export MYSERVER=$BATS_TEST_TMPDIR/myserver
+	proc_start myserver - "$MYSERVER"
+}
+
 @test "examples run" {
 	need_bpf
 	need_tool jq
+	need_go
 	# Ends the tracer once it is attached, as Ctrl-C would: no example takes as long as it says.
 	mkdir first
-	cat >first/otb-tcpretrans <<-'END'
+	cat >first/tracer <<-'END'
 		#!/bin/bash
-		case " $* " in *' --ready-fd '*) exec "$TRACER_BUILD/otb-tcpretrans" "$@" ;; esac
+		program=$TRACER_BUILD/${0##*/}
+		set -- "${@/#\/usr\/local\/bin\/myserver/$MYSERVER}"
+		case " $* " in *' --ready-fd '*) exec "$program" "$@" ;; esac
 		folder=$(mktemp -d) && mkfifo "$folder/ready" || exit 99
-		"$TRACER_BUILD/otb-tcpretrans" --ready-fd 9 "$@" 9>"$folder/ready" &
+		"$program" --ready-fd 9 "$@" 9>"$folder/ready" &
 		read -r <"$folder/ready" && kill -TERM $!
 		wait $!
 		code=$?
 		rm -r "$folder"
 		exit "$code"
 	END
-	chmod +x first/otb-tcpretrans
+	stand_in
 	check_example() { :; }
 	run_examples
 }
@@ -347,19 +442,20 @@ run_examples() {
 	need_tool jq
 	# Plays recorded records instead.
 	mkdir first
-	cat >first/otb-tcpretrans <<-'END'
+	cat >first/tracer <<-'END'
 		#!/bin/bash
-		records=$ROOT/tests/records/tcpretrans.jsonl out=/dev/stdout
+		records=$ROOT/tests/records/${0##*/otb-}.jsonl out=/dev/stdout
+		[ -e "$records" ] || records=${records%.jsonl}-recorded.jsonl
 		while [ $# -gt 0 ]; do
 			case $1 in
-			-s) records=$ROOT/tests/records/tcpretrans-summary.jsonl ;;
+			-s) records=${records%.jsonl}-summary.jsonl ;;
 			-o) out=$2 && shift ;;
 			esac
 			shift
 		done
 		grep --line-buffered '' "$records" >>"$out"
 	END
-	chmod +x first/otb-tcpretrans
+	stand_in
 	check_example() {
 		[ ! -s stderr ] || return
 		case $1 in *'select('*) ;; *) [ -s stdout ] || [ -n "$(ls "$number")" ] ;; esac

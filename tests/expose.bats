@@ -23,6 +23,12 @@ lint() {
 	promtool check metrics <"$1"
 }
 
+# lint_go PAGE: promtool takes every _count for a histogram's, and OpenTelemetry calls a gauge so
+lint_go() {
+	[ "$(promtool check metrics <"$1" 2>&1)" = \
+		'go_goroutine_count non-histogram and non-summary metrics should not have "_count" suffix' ]
+}
+
 # value PAGE SERIES: fails if there is none
 value() {
 	series=$2 awk 'BEGIN { series = ENVIRON["series"] " "; size = length(series) }
@@ -133,6 +139,103 @@ start() {
 	samples page otb_tcp_retransmit_segments_total | diff expected -
 	[ "$(sum page otb_tcp_retransmits_total)" = "$(jq -s 'map(.retransmits) | add' "$in")" ]
 	[ "$(sum page otb_tcp_retransmit_bytes_total)" = "$(jq -s 'map(.bytes) | add' "$in")" ]
+}
+
+@test "stops and cycles of Go programs count as jq counts them" {
+	local in=$records/gcpause-recorded.jsonl pause='.event == "gc_pause"' cycle='.event == "gc_cycle"'
+	otb-expose --strict <"$in" >page
+	lint_go page
+	check() { # METRIC LABELS FILTER AMOUNT
+		jq_total "$in" "$@" >expected
+		[ -s expected ]
+		samples page "$1" | diff expected -
+	}
+	check otb_go_stops_the_world_total '["reason","comm"]' "$pause" 1
+	check go_memory_gc_cycles_total '["trigger","comm"]' "$cycle" 1
+	check otb_go_gc_assists_total '["comm"]' "$cycle" .assists
+	seconds otb_go_stopped_the_world_seconds_total '["reason","comm"]' "$pause" .duration_ns
+	seconds otb_go_gc_assist_seconds_total '["comm"]' "$cycle" .assist_ns
+	[ "$(value page otb_expose_ignored_records_total)" = 0 ]
+	[ "$(value page otb_expose_bad_values_total)" = 0 ]
+}
+
+# seconds METRIC LABELS FILTER AMOUNT: of $in, whose amounts are nanoseconds, as in $page. A sum of rounded seconds is off
+# in the last digits
+seconds() {
+	jq_total "$in" "$@" >expected
+	[ -s expected ]
+	samples page "$1" | awk '{ $NF = sprintf("%.0f", $NF * 1e9); print }' | diff expected -
+}
+
+# buckets METRIC LABELS FILTER BOUND-NS...: as jq makes them of duration_ns in $in; and sum and count
+buckets() {
+	local name=$1 labels=$2 filter=$3
+	jq -s -r --argjson bounds "[$(IFS=,; echo "${*:4}")]" --arg name "$name" "$jq_samples"'
+		map(select('"$filter"')) | group_by(labels('"$labels"'))[] | (.[0] | labels('"$labels"')) as $labels
+		| map(.duration_ns) as $ns
+		| ($bounds[] as $bound | "\($name)_bucket{\($labels),le=\"\($bound / 1e9)\"} \($ns | map(select(. <= $bound)) | length)"),
+			"\($name)_bucket{\($labels),le=\"+Inf\"} \($ns | length)",
+			"\($name)_count{\($labels)} \($ns | length)"' "$in" | LC_ALL=C sort >expected
+	[ -s expected ]
+	# jq writes 1e-05, and so do we.
+	samples page "${name}_(bucket|count)" | diff expected -
+	jq_total "$in" "${name}_sum" "$labels" "$filter" .duration_ns >expected
+	samples page "${name}_sum" | awk '{ $NF = sprintf("%.0f", $NF * 1e9); print }' | diff expected -
+}
+
+@test "the histograms of stops, cycles and assists are jq's" {
+	local in=$records/gcpause-recorded.jsonl
+	local -a short=(10000 25000 50000 100000 250000 500000 1000000 2500000 5000000 10000000 25000000 50000000 100000000
+		250000000 1000000000)
+	local -a long=(100000 250000 500000 1000000 2500000 5000000 10000000 25000000 50000000 100000000 250000000 500000000 1000000000
+		2500000000 10000000000)
+	otb-expose <"$in" >page
+	buckets go_memory_gc_pause_duration_seconds '["reason","comm"]' \
+		'.event == "gc_pause" and (.reason | startswith("gc_"))' "${short[@]}"
+	buckets otb_go_stop_the_world_duration_seconds '["reason","comm"]' \
+		'.event == "gc_pause" and (.reason | startswith("gc_") | not)' "${short[@]}"
+	buckets otb_go_gc_cycle_duration_seconds '["trigger","comm"]' '.event == "gc_cycle"' "${long[@]}"
+	buckets otb_go_gc_assist_duration_seconds '["comm"]' '.event == "gc_assist"' "${short[@]}"
+	# Every stop is in one of the two.
+	[ "$(sum page otb_go_stops_the_world_total)" = "$(($(sum page go_memory_gc_pause_duration_seconds_count) +
+		$(sum page otb_go_stop_the_world_duration_seconds_count)))" ]
+}
+
+@test "the gauges of a Go program are those of its last cycle" {
+	local in=$records/gcpause-recorded.jsonl metric field
+	otb-expose <"$in" >page
+	while read -r metric field; do
+		jq -s -r "$jq_samples"'map(select(.event == "gc_cycle" and .'"$field"')) | group_by(.pid)[] | last
+			| "'"$metric"'{comm=\"\(.comm | text)\",pid=\"\(.pid)\"} \(.'"$field"')"' "$in" | LC_ALL=C sort >expected
+		[ -s expected ]
+		samples page "$metric" | diff expected -
+	done <<-'END'
+		otb_go_gc_heap_live_bytes heap_live_bytes
+		otb_go_gc_heap_marked_bytes heap_marked_bytes
+		go_memory_gc_goal_bytes heap_goal_bytes
+		go_goroutine_count goroutines
+		go_processor_limit gomaxprocs
+	END
+}
+
+@test "summaries of stops count as the stops would" {
+	local in=$records/gcpause-recorded-summary.jsonl
+	otb-expose --strict <"$in" >page
+	lint page
+	jq_total "$in" otb_go_stops_the_world_total '["reason","comm"]' true .count >expected
+	[ -s expected ]
+	samples page otb_go_stops_the_world_total | diff expected -
+	seconds otb_go_stopped_the_world_seconds_total '["reason","comm"]' true .total_ns
+	[ "$(value page otb_expose_ignored_records_total)" = 0 ]
+}
+
+@test "a stop whose reason is none of the garbage collector's, or missing, is no pause of it" {
+	printf '{"event":"gc_pause","duration_ns":1000%s}\n' ',"reason":"gc"' ',"reason":"gomaxprocs"' '' ',"reason":7' \
+		',"reason":""' ',"reason":"gc_"' ',"reason":null' | otb-expose --strict >page
+	lint page
+	[ "$(sum page go_memory_gc_pause_duration_seconds_count)" = 1 ]
+	[ "$(value page 'go_memory_gc_pause_duration_seconds_count{reason="gc_",comm=""}')" = 1 ]
+	[ "$(sum page otb_go_stops_the_world_total)" = 7 ]
 }
 
 @test "equal records make equal pages in any order" {
