@@ -19,8 +19,8 @@ enum {
 };
 
 struct go_version {
-	unsigned int minor, patch;  /* 1.minor.patch; minor is 0 where the file does not tell */
-	bool is_release;            /* the text is a release's, and nothing else: no devel, vendor or experiment suffix */
+	unsigned int minor, patch; /* 1.minor.patch; minor is 0 where the file does not tell */
+	bool is_release; /* the text is a release's, and nothing else: no devel, vendor or experiment suffix */
 	char text[GO_VERSION_SIZE]; /* "go1.25.3", cleaned of control characters, NUL-terminated */
 };
 
@@ -33,7 +33,7 @@ struct go_function {
 struct go_binary {
 	struct image image;
 	struct go_version version;
-	uint64_t text, etext; /* runtime.text, runtime.etext */
+	uint64_t text, etext;           /* runtime.text, runtime.etext */
 	uint64_t pclntab, pclntab_size; /* address of the header */
 	uint64_t moduledata;
 	unsigned int magic; /* the pclntab's: 0xfffffffa (1.16), 0xfffffff0 (1.18) or 0xfffffff1 (1.20) */

@@ -120,8 +120,8 @@ static bool prepare_sections(Elf *elf, uint64_t file_size)
 	return has_info;
 }
 
-/* libdw reads a string to its NUL, wherever that is. What strings are in ends with one in real files: a list of names, or
- * the end of a list of entries. To be asked when libdw has decompressed it. */
+/* libdw reads a string to its NUL, wherever that is. What strings are in ends with one in real files: a list of names,
+ * or the end of a list of entries. To be asked when libdw has decompressed it. */
 static bool strings_end(Elf *elf)
 {
 	static const char *const ends[] = { "debug_info", "debug_str", "debug_line_str" };
