@@ -152,7 +152,8 @@ $(BPF) $(TEST_BPF): $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags
 
 $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@
+	$(Q){ echo '/* NOLINTBEGIN: not ours */' && $(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf && \
+		echo '/* NOLINTEND */'; } > $@
 
 # ---- C: object, library, program ------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ struct {
 	__type(value, struct gcpause_binary);
 } binaries SEC(".maps");
 
-/* Which binary a process runs: asked only where there are no attach cookies (before 5.15). */
+/* Which binary a process runs: asked where there are no attach cookies (before 5.15), and for --pid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -91,6 +91,8 @@ struct {
 
 const volatile struct gcpause_filter filter;
 const volatile bool has_cookies;
+
+__u64 execs_missed; /* told to the outside, which looks at all processes then */
 
 static const struct process no_process;
 
@@ -586,10 +588,12 @@ int process_exec(void *ctx __attribute__((unused)))
 	struct place place = { .pid = bpf_get_current_pid_tgid() >> 32, .index = GCPAUSE_BINARIES_MAX };
 	struct gcpause_exec *event;
 
+	if (!filter.all_execs && !bpf_map_lookup_elem(&pids, &place.pid))
+		return 0;
 	bpf_map_delete_elem(&processes, &place.pid);
 	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 	if (!event) {
-		counter_add(COUNTER_LOST_RINGBUF, 1);
+		__sync_fetch_and_add(&execs_missed, 1);
 		return 0;
 	}
 	head_set(&event->head, &place, GCPAUSE_EXEC);

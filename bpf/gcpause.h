@@ -102,7 +102,7 @@ struct gcpause_assist {
 	__u32 reserved;
 };
 
-/* An exec: of any process. */
+/* An exec. */
 struct gcpause_exec {
 	struct gcpause_head head;
 };
@@ -112,6 +112,8 @@ struct gcpause_filter {
 	__u64 reasons;         /* bit n: stwReason n, the last bit all from 63 on; REASON_TEXT passes always */
 	__u64 min_duration_ns; /* of pauses and assists */
 	__u32 cycles, assists; /* whether those are wanted, one by one */
+	__u32 all_execs;       /* those of any process, not only of the ones in `pids` */
+	__u32 reserved;
 };
 
 _Static_assert(sizeof(struct gcpause_binary) == 168, "wire struct");

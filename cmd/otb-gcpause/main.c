@@ -18,6 +18,8 @@
 #include "common/bpf/tracer.h"
 #include "common/cli/diag.h"
 
+#define SECOND_NS UINT64_C(1000000000)
+
 enum { NAMES_MAX = 256, CONTAINERS_MAX = 1024 };
 
 struct name { /* of a function */
@@ -37,6 +39,7 @@ struct gcpause {
 	struct gcpause_bpf *bpf;
 	struct go_targets targets;
 	struct probes probes;
+	uint64_t execs_missed; /* as last seen */
 	struct summary summary;
 	struct table table;
 	struct table_column columns[EVENT_COLUMNS];
@@ -213,6 +216,17 @@ static void on_event(void *context, const void *data, size_t size)
 		on_exec(tool, head);
 }
 
+/* An exec that found the ring buffer full may have been one to follow. */
+static void on_second(void *context)
+{
+	struct gcpause *tool = context;
+	uint64_t missed = tool->bpf->bss->execs_missed;
+
+	if (missed != tool->execs_missed && !tool->options.cli.n_pids)
+		go_targets_scan(&tool->targets);
+	tool->execs_missed = missed;
+}
+
 static void on_interval(void *context)
 {
 	struct gcpause *tool = context;
@@ -286,6 +300,7 @@ static enum exit_code start(struct gcpause *tool)
 	code = go_targets_start(&tool->targets);
 	if (code)
 		return code;
+	loop_every(&session->loop, SECOND_NS, on_second, tool);
 	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, go_targets_on_write, &tool->targets);
 	tool->tracer.keeps_attaching = !tool->options.cli.n_pids;
 	summary_open(&tool->summary, tool->options.histogram);

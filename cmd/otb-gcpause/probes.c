@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <string.h>
 
 #include "bpf/gcpause.skel.h"
@@ -252,7 +253,11 @@ bool probes_attach(struct probes *probes, unsigned int target, const char *path,
 
 		if (!error)
 			continue;
-		diag_print_errno(loudly ? DIAG_ERROR : DIAG_WARN, error, "cannot attach to '%s'", path);
+		/* Of all programs some have always just ended. */
+		diag_print_errno(loudly                                ? DIAG_ERROR
+				 : error == -ENOENT || error == -ESRCH ? DIAG_DEBUG
+								       : DIAG_WARN,
+				 error, "cannot attach to '%s'", path);
 		return false;
 	}
 	return true;
@@ -272,6 +277,5 @@ void probes_note_process(struct probes *probes, unsigned int target, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid, value = target;
 
-	if (!probes->has_cookies)
-		bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.pids), &key, &value, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.pids), &key, &value, BPF_ANY);
 }

@@ -44,7 +44,7 @@ bool probes_attach(struct probes *probes, unsigned int target, const char *path,
 void probes_detach(struct probes *probes, unsigned int target);
 void probes_detach_all(struct probes *probes);
 
-/* A process runs a target: for kernels without attach cookies. */
+/* A process runs a target: the kernel side has to know where there are no attach cookies, and whose execs count. */
 void probes_note_process(struct probes *probes, unsigned int target, pid_t pid);
 
 #endif

@@ -132,6 +132,23 @@ static void say_about_version(const struct go_binary *binary, const char *path)
 			   path, version->text, GO_MINOR_MAX);
 }
 
+/* What is wrong with a program that could be read; NULL: nothing. */
+static const char *binary_check(const struct go_binary *binary)
+{
+	const bool is_arm64 = binary->image.machine == IMAGE_ARM64;
+
+#if defined(__aarch64__)
+	if (!is_arm64)
+		return "is a program for amd64, which this machine is not";
+#else
+	if (is_arm64)
+		return "is a program for arm64, which this machine is not";
+#endif
+	if (binary->version.minor && binary->version.minor < GO_MINOR_MIN)
+		return "is built with a Go before 1.17, which passes arguments another way";
+	return NULL;
+}
+
 /* Opens the file of a new target. The index, or NOT_FOUND; what is wrong has been said if `loudly`. */
 static unsigned int target_add(struct go_targets *targets, const struct go_file *file, const char *path, bool loudly)
 {
@@ -145,12 +162,13 @@ static unsigned int target_add(struct go_targets *targets, const struct go_file 
 	}
 	target = &targets->targets[index];
 	wrong = go_binary_open(&target->binary, path);
-	if (!wrong && target->binary.version.minor && target->binary.version.minor < GO_MINOR_MIN)
-		wrong = "is built with a Go before 1.17, which passes arguments another way";
+	if (!wrong)
+		wrong = binary_check(&target->binary);
 	if (wrong) {
 		diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' %s", path, wrong);
 		go_binary_close(&target->binary);
-		*refused_slot(targets, file) = *file;
+		if (!access(path, F_OK))
+			*refused_slot(targets, file) = *file;
 		return NOT_FOUND;
 	}
 	target->file = *file;
@@ -185,7 +203,9 @@ static bool target_trace(struct go_targets *targets, const char *path, pid_t pid
 	if (index == NOT_FOUND)
 		return false;
 	if ((is_new || pid > 0) && !targets->on_attach(targets->tool, index, path, pid, loudly)) {
-		*refused_slot(targets, &file) = file;
+		/* Not where only the process has gone. */
+		if (!access(path, F_OK))
+			*refused_slot(targets, &file) = file;
 		if (is_new)
 			target_drop(targets, index);
 		return false;
@@ -232,7 +252,7 @@ void go_targets_look(struct go_targets *targets, pid_t pid)
 		targets->on_process(targets->tool, index, pid);
 }
 
-static void look_at_all(struct go_targets *targets)
+void go_targets_scan(struct go_targets *targets)
 {
 	DIR *proc = opendir("/proc");
 	pid_t pid;
@@ -294,7 +314,7 @@ enum exit_code go_targets_start(struct go_targets *targets)
 			return EXIT_CANNOT_OBSERVE;
 	}
 	if (selection->all || selection->n_paths)
-		look_at_all(targets);
+		go_targets_scan(targets);
 	return EXIT_DONE;
 }
 

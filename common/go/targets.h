@@ -64,11 +64,15 @@ struct go_targets {
 /* Finds what is selected now. What is wrong has been said: a --pid process or --exe file that is no Go program. */
 enum exit_code go_targets_start(struct go_targets *targets);
 
+/* Looks at every process whether it is one to be traced: at the start of --exe and --all, and where an execve() may have
+ * been missed. */
+void go_targets_scan(struct go_targets *targets);
+
 /* A process has called execve(): looks whether it is one to be traced. */
 void go_targets_look(struct go_targets *targets, pid_t pid);
 
-/* Drops the targets whose files have been written to. `targets` is a struct go_targets: a callback of the loop. */
-void go_targets_on_write(void *targets);
+/* Drops the targets whose files have been written to. A callback of the loop: `context` is a struct go_targets. */
+void go_targets_on_write(void *context);
 
 void go_targets_close(struct go_targets *targets);
 
