@@ -428,12 +428,20 @@ refused() {
 }
 
 @test "a process that has ended but was not waited for: 3" {
-	# The child ends, and what its parent has become does not care.
+	local child try
+	mkfifo "$BATS_TEST_TMPDIR/end"
 	# shellcheck disable=SC2016 # the inner shell expands it
-	proc_start parent - sh -c 'true & echo $!; exec cat'
+	proc_start parent - sh -c 'read -r line <"$0" & echo $!; exec cat' "$BATS_TEST_TMPDIR/end"
 	proc_read parent
-	until grep -q '^State:.Z' "/proc/$REPLY/status"; do :; done
-	refused 3 "$REPLY" --pid "$REPLY"
+	child=$REPLY
+	# What the parent has become does not care for children.
+	proc_expect parent cat cat
+	echo end >"$BATS_TEST_TMPDIR/end"
+	for try in {1..1000}; do
+		! grep -q '^State:.Z' "/proc/$child/status" || break
+		sleep 0.01
+	done
+	refused 3 "$child" --pid "$child"
 }
 
 @test "Go programs of other machines: 3" {
