@@ -310,6 +310,41 @@ assisted() {
 	check_late new
 }
 
+# The old program's places may lie in the middle of the new one's instructions.
+@test "--exe: a file that is written anew in place" {
+	load_build 1.22 static-stripped
+	tracer_start otb-gcpause --exe "$LOAD" -j -v
+	load_start old -- -cycles 7
+	load_go old
+	local path=$LOAD try
+	load_build 1.27 static-stripped
+	cat "$LOAD" >"$path"
+	LOAD=$path
+	for try in {1..1000}; do
+		! grep -q 'written to' "$TRACER_ERR" || break
+		sleep 0.02
+	done
+	[ "$try" -lt 1000 ]
+	load_start new -- -hold
+	proc_say new go
+	until_seen new
+	proc_say new end
+	load_end new
+	tracer_stop
+	check_process old
+	check_late new
+}
+
+# The release in the buildinfo and wherever else is one that there is not yet.
+@test "a Go that is newer than known: said so, and everything seen" {
+	load_build 1.27 static-stripped
+	sed -i 's/go1\.27\.4/go1.29.4/g' "$LOAD"
+	load_run "${LOAD_CALLS[@]}" -cycles 23
+	load_check
+	same '"go1.29.4"' "$(pauses .go_version | sort -u)"
+	grep -q 'go1.29.4, which is newer' "$TRACER_ERR"
+}
+
 @test "--exe: a link to the file, and a name relative to where we are" {
 	load_build 1.27 static-stripped
 	ln -s "$LOAD" "$BATS_TEST_TMPDIR/link"

@@ -44,6 +44,7 @@ const char *const event_field_names[] = {
 	"share",
 	"count_delta",
 	"total_delta_ns",
+	"overflow",
 	"where",
 	"seen",
 	"written",
@@ -207,11 +208,11 @@ static void set_heap(struct table *table, const struct gcpause_cycle *event)
 	format_bytes(event->heap_live, live);
 	format_bytes(event->heap_marked, marked);
 	if (event->assists)
-		snprintf(assists, sizeof(assists), "%u assist%s", event->assists, event->assists == 1 ? "" : "s");
+		snprintf(assists, sizeof(assists), " %u assist%s", event->assists, event->assists == 1 ? "" : "s");
 	if (event->heap_live && event->heap_marked)
-		table_set(table, DETAIL, "%s>%s %s", live, marked, assists);
-	else
-		table_set(table, DETAIL, "%s", assists);
+		table_set(table, DETAIL, "%s>%s%s", live, marked, assists);
+	else if (event->assists)
+		table_set(table, DETAIL, "%s", assists + 1);
 }
 
 void cycle_set_row(struct table *table, const struct gcpause_cycle *event, uint64_t wall_ns)

@@ -15,10 +15,10 @@ static const char documentation[] =
 	"1.27.\n"
 	"\n"
 	"Examples:\n"
-	"  otb-gcpause -p 1234                     every pause and GC cycle of a process\n"
-	"  otb-gcpause -p 1234 --min-duration 1ms  only what took a millisecond or more\n"
-	"  otb-gcpause --all -d 10s -s             ten seconds of all Go programs, summed up\n"
-	"  otb-gcpause --exe /usr/bin/prometheus   all processes of a file, later ones too\n"
+	"  otb-gcpause -p 1234                     every pause and cycle of a process\n"
+	"  otb-gcpause -p 1234 --min-duration 1ms  only those of a millisecond or more\n"
+	"  otb-gcpause --all -d 10s -s             all Go programs, summed up\n"
+	"  otb-gcpause --exe /usr/bin/prometheus   all processes of a file, also later\n"
 	"\n"
 	"Full documentation: man otb-gcpause";
 

@@ -44,6 +44,13 @@ static void group_describe(struct summary_group *group, const struct gcpause_pau
 	snprintf(group->go_version, sizeof(group->go_version), "%s", facts->go_version ? facts->go_version : "");
 }
 
+static struct summary_group *overflow_get(struct summary *summary)
+{
+	if (!summary->overflow)
+		summary->overflow = calloc(1, sizeof(*summary->overflow));
+	return summary->overflow;
+}
+
 static struct summary_group *group_get(struct summary *summary, const struct gcpause_pause *event,
 				       const struct process_facts *facts, const char *reason)
 {
@@ -54,7 +61,7 @@ static struct summary_group *group_get(struct summary *summary, const struct gcp
 		if (group->pid == event->head.pid && !strcmp(group->reason, reason))
 			return group;
 	if (summary->n_groups == SUMMARY_GROUPS_MAX)
-		return NULL;
+		return overflow_get(summary);
 	group = calloc(1, sizeof(*group));
 	if (!group)
 		return NULL;
@@ -87,13 +94,12 @@ static void add_percentiles(struct record *record, const struct histogram *histo
 	record_add_uint(record, "max_ns", histogram->max);
 }
 
-static void write_record(const struct summary *summary, struct session *session, const struct summary_group *group,
-			 uint64_t interval_ns)
+static void add_key(struct record *record, const struct summary *summary, const struct summary_group *group)
 {
-	const struct histogram *durations = &group->durations_ns;
-	struct record *record = session_begin(session, "gc_pause_summary", summary->started_ns);
-
-	record_add_uint(record, "interval_ns", interval_ns);
+	if (group == summary->overflow) {
+		record_add_bool(record, "overflow", true);
+		return;
+	}
 	record_add_uint(record, "pid", group->pid);
 	record_add_text(record, "comm", group->comm);
 	if (group->container_id[0])
@@ -101,11 +107,21 @@ static void write_record(const struct summary *summary, struct session *session,
 	if (group->go_version[0])
 		record_add_text(record, "go_version", group->go_version);
 	record_add_text(record, "reason", group->reason);
+}
+
+static void write_record(const struct summary *summary, struct session *session, const struct summary_group *group,
+			 uint64_t interval_ns)
+{
+	const struct histogram *durations = &group->durations_ns;
+	struct record *record = session_begin(session, "gc_pause_summary", summary->started_ns);
+
+	record_add_uint(record, "interval_ns", interval_ns);
+	add_key(record, summary, group);
 	record_add_uint(record, "count", durations->count);
 	record_add_uint(record, "total_ns", durations->sum);
 	add_percentiles(record, durations);
 	record_add_double(record, "share", (double)durations->sum / (double)interval_ns);
-	if (summary->has_before) {
+	if (summary->has_before && group != summary->overflow) {
 		record_add_int(record, "count_delta", (int64_t)(durations->count - group->count_before));
 		record_add_int(record, "total_delta_ns", (int64_t)(durations->sum - group->total_before_ns));
 	}
@@ -133,14 +149,15 @@ static void set_row(struct table *table, const struct summary *summary, const st
 {
 	const struct histogram *durations = &group->durations_ns;
 
-	table_set(table, GROUP, "%s %s (%u)", group->reason, group->comm, group->pid);
+	if (group == summary->overflow)
+		table_set(table, GROUP, "(all others)");
+	else
+		table_set(table, GROUP, "%s %s (%u)", group->reason, group->comm, group->pid);
 	table_set(table, COUNT, "%llu", (unsigned long long)durations->count);
 	table_set_duration(table, TOTAL, durations->sum);
 	table_set(table, SHARE, "%.2f%%", 100.0 * (double)durations->sum / (double)interval_ns);
 	if (summary->has_before)
 		table_set(table, DELTA, "%+lld", (long long)(durations->count - group->count_before));
-	if (!durations->count)
-		return;
 	table_set_duration(table, P50, histogram_percentile(durations, 50));
 	table_set_duration(table, P95, histogram_percentile(durations, 95));
 	table_set_duration(table, P99, histogram_percentile(durations, 99));
@@ -230,6 +247,8 @@ static unsigned int collect_groups(const struct summary *summary, struct summary
 		for (struct summary_group *group = summary->buckets[i]; group; group = group->next)
 			groups[n++] = group;
 	qsort(groups, n, sizeof(*groups), compare_total);
+	if (summary->overflow)
+		groups[n++] = summary->overflow;
 	return n;
 }
 
@@ -241,9 +260,11 @@ static void write_table(const struct summary *summary, struct session *session, 
 	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]), 0);
 	put_line(session, &table);
 	for (unsigned int i = 0; i < n; i++) {
+		if (!groups[i]->durations_ns.count)
+			continue;
 		set_row(&table, summary, groups[i], interval_ns);
 		put_row(session, &table);
-		if (summary->histogram && groups[i]->durations_ns.count)
+		if (summary->histogram)
 			draw_histogram(session, &groups[i]->durations_ns);
 	}
 }
@@ -251,6 +272,10 @@ static void write_table(const struct summary *summary, struct session *session, 
 /* Forgets the groups that had nothing in this interval, and begins the next one of all others. */
 static void groups_turn(struct summary *summary)
 {
+	if (summary->overflow)
+		histogram_clear(&summary->overflow->durations_ns);
+	free(summary->overflow);
+	summary->overflow = NULL;
 	for (unsigned int i = 0; i < SUMMARY_BUCKETS; i++) {
 		struct summary_group **at = &summary->buckets[i];
 
@@ -273,7 +298,7 @@ static void groups_turn(struct summary *summary)
 
 void summary_write(struct summary *summary, struct session *session)
 {
-	static struct summary_group *groups[SUMMARY_GROUPS_MAX];
+	static struct summary_group *groups[SUMMARY_GROUPS_MAX + 1];
 	unsigned int n = collect_groups(summary, groups);
 	uint64_t now = clock_monotonic_ns(), interval_ns = now - summary->started_ns;
 

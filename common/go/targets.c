@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,8 +104,6 @@ static void targets_sweep(struct go_targets *targets)
 	for (unsigned int i = 0; i < GO_TARGETS_MAX; i++)
 		if (targets->targets[i].is_used && !runs[i])
 			target_drop(targets, i);
-	if (targets->inotify_fd > 0)
-		close(targets->inotify_fd);
 }
 
 static unsigned int target_make_room(struct go_targets *targets)
@@ -130,6 +129,17 @@ static void say_about_version(const struct go_binary *binary, const char *path)
 		diag_print(DIAG_WARN,
 			   "'%s' is built with %s, which is newer than this program: trying with what fits Go 1.%d",
 			   path, version->text, GO_MINOR_MAX);
+}
+
+/* Remembers a file that is not worth another look; not where only the process has gone, or we have no descriptor. */
+static void refuse(struct go_targets *targets, const struct go_file *file, const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	close(fd);
+	*refused_slot(targets, file) = *file;
 }
 
 /* What is wrong with a program that could be read; NULL: nothing. */
@@ -167,8 +177,7 @@ static unsigned int target_add(struct go_targets *targets, const struct go_file 
 	if (wrong) {
 		diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' %s", path, wrong);
 		go_binary_close(&target->binary);
-		if (!access(path, F_OK))
-			*refused_slot(targets, file) = *file;
+		refuse(targets, file, path);
 		return NOT_FOUND;
 	}
 	target->file = *file;
@@ -203,9 +212,7 @@ static bool target_trace(struct go_targets *targets, const char *path, pid_t pid
 	if (index == NOT_FOUND)
 		return false;
 	if ((is_new || pid > 0) && !targets->on_attach(targets->tool, index, path, pid, loudly)) {
-		/* Not where only the process has gone. */
-		if (!access(path, F_OK))
-			*refused_slot(targets, &file) = file;
+		refuse(targets, &file, path);
 		if (is_new)
 			target_drop(targets, index);
 		return false;
@@ -299,10 +306,22 @@ static bool path_is_run(const char *path)
 	return found;
 }
 
+/* Some ten descriptors for each target, and shells give 1,024. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 enum exit_code go_targets_start(struct go_targets *targets)
 {
 	const struct go_selection *selection = targets->selection;
 
+	raise_descriptors();
 	targets->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (unsigned int i = 0; i < selection->cli->n_pids; i++)
 		if (!trace_pid(targets, selection->cli->pids[i]))
