@@ -441,7 +441,9 @@ static void check_closed_pipe(void)
 int main(void)
 {
 	alarm(60);
-	signal(SIGHUP, SIG_DFL); /* whoever runs this may have called nohup */
+	/* Ignored by whom this is run by, perhaps: nohup, and shells for what runs in the background. */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
 	check_signals();
 	check_timers();
 	check_far_timers();
