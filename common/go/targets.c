@@ -29,7 +29,7 @@ static bool file_identify(const char *path, struct go_file *file)
 
 	if (stat(path, &status))
 		return false;
-	*file = (struct go_file){ status.st_dev, status.st_ino, status.st_ctim };
+	*file = (struct go_file){ status.st_dev, status.st_ino, status.st_mtim };
 	return true;
 }
 
@@ -38,7 +38,7 @@ static bool file_is_same(const struct go_file *a, const struct go_file *b)
 	return a->device == b->device && a->inode == b->inode;
 }
 
-/* The same, with the same contents. */
+/* The same, with the same contents. (The time of change would rise with every link that is made or removed.) */
 static bool file_equals(const struct go_file *a, const struct go_file *b)
 {
 	return file_is_same(a, b) && a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
@@ -117,7 +117,6 @@ static unsigned int target_make_room(struct go_targets *targets)
 	return NOT_FOUND;
 }
 
-/* A path that holds control characters is not for a terminal: diag quotes it. */
 static void say_about_version(const struct go_binary *binary, const char *path)
 {
 	const struct go_version *version = &binary->version;
