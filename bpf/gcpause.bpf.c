@@ -47,7 +47,8 @@ struct cycle {
 };
 
 struct process {
-	__u64 bias; /* run-time address - address in the file */
+	__u64 bias;              /* run-time address - address in the file */
+	__u32 index, generation; /* of the binary that speaks for it */
 	struct pause pause;
 	struct next_cycle next;
 	struct cycle cycle;
@@ -114,7 +115,26 @@ static __always_inline __u32 binary_index(GO_CONTEXT *ctx, __u32 pid)
 	return index ? *index : GCPAUSE_BINARIES_MAX;
 }
 
-/* Where a hit belongs. False where that cannot be known, which is counted. */
+/*
+ * One file may be two targets: overlays of the same layer, as containers have them, look like two files and are one to
+ * uprobes. Then every probe hits twice, and the target that was first speaks for the process, as long as it is one.
+ */
+static __always_inline bool place_speaks(const struct place *place)
+{
+	struct process *process = place->process;
+	struct gcpause_binary *first;
+
+	if (process->generation == place->binary->generation)
+		return true;
+	first = bpf_map_lookup_elem(&binaries, &process->index);
+	if (process->generation && first && first->generation == process->generation)
+		return false;
+	process->index = place->index;
+	process->generation = place->binary->generation;
+	return true;
+}
+
+/* Where a hit belongs. False where that cannot be known, which is counted, and where another hit tells the same. */
 static __always_inline bool place_find(GO_CONTEXT *ctx, struct place *place)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
@@ -128,7 +148,7 @@ static __always_inline bool place_find(GO_CONTEXT *ctx, struct place *place)
 		place->process = bpf_map_lookup_elem(&processes, &pid);
 	}
 	if (place->binary && place->process)
-		return true;
+		return place_speaks(place);
 	counter_add(COUNTER_LOST_MAP, 1);
 	return false;
 }

@@ -51,7 +51,7 @@ struct gcpause_binary {
 	__s32 user_forced, pause_start, t_end, heap0, heap2; /* in runtime.work, from its field cycles on */
 	__s32 last_heap_goal;                                /* in gcControllerState */
 	__s32 sched_ngsys, sched_gfree, sched_gfree_no_stack, p_gfree;
-	__s32 reserved;
+	__u32 generation; /* of the target: never the same for two, and 0 for none */
 };
 
 enum gcpause_kind { GCPAUSE_PAUSE, GCPAUSE_CYCLE, GCPAUSE_ASSIST, GCPAUSE_EXEC };

@@ -235,6 +235,7 @@ bool probes_prepare(struct probes *probes, unsigned int target, const struct go_
 		functions[i].name = function_names[i];
 	go_functions_find(binary, functions, FUNCTION_MAX);
 	describe(&probes->targets[target], &config, binary, functions);
+	config.generation = ++probes->generation;
 	if (!is_enough(&config, path, loudly))
 		return false;
 	return !bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &key, &config, BPF_ANY);
@@ -265,7 +266,11 @@ bool probes_attach(struct probes *probes, unsigned int target, const char *path,
 
 void probes_detach(struct probes *probes, unsigned int target)
 {
+	const struct gcpause_binary none = { 0 };
+	uint32_t key = target;
+
 	uprobe_detach(&probes->links[target], 1);
+	bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &key, &none, BPF_ANY);
 }
 
 void probes_detach_all(struct probes *probes)

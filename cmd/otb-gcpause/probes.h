@@ -26,8 +26,9 @@ struct probes {
 	struct gcpause_bpf *bpf;
 	struct probed_target targets[GO_TARGETS_MAX];
 	struct uprobe_links links[GO_TARGETS_MAX];
-	bool has_cookies; /* bpf_get_attach_cookie(), since 5.15 */
-	bool has_multi;   /* multi-uprobe links, since 6.6 */
+	uint32_t generation; /* of the last target that was prepared */
+	bool has_cookies;    /* bpf_get_attach_cookie(), since 5.15 */
+	bool has_multi;      /* multi-uprobe links, since 6.6 */
 };
 
 /* Sets up what is open and not yet loaded, by what this kernel has. */
