@@ -169,6 +169,25 @@ static __always_inline void head_set(struct gcpause_head *head, const struct pla
 	BPF_CORE_READ_INTO(&head->comm, task, group_leader, comm);
 }
 
+/* Counts an event and takes room for it, with its head filled in. NULL: it is not wanted, or lost, which is counted. */
+static __always_inline void *event_begin(const struct place *place, __u32 kind, __u64 size, bool is_wanted)
+{
+	struct gcpause_head *head;
+
+	counter_add(COUNTER_SEEN, 1);
+	if (!is_wanted) {
+		counter_add(COUNTER_FILTERED, 1);
+		return NULL;
+	}
+	head = bpf_ringbuf_reserve(&ring, size, 0);
+	if (!head) {
+		counter_add(COUNTER_LOST_RINGBUF, 1);
+		return NULL;
+	}
+	head_set(head, place, kind);
+	return head;
+}
+
 /* ---- the process's memory ---- */
 
 /* A field of runtime.work, or 0. */
@@ -426,17 +445,9 @@ static __always_inline void cycle_emit(const struct place *place, __u64 end_ns)
 	const struct gcpause_binary *binary = place->binary;
 	struct gcpause_cycle *event;
 
-	counter_add(COUNTER_SEEN, 1);
-	if (!filter.cycles) {
-		counter_add(COUNTER_FILTERED, 1);
+	event = event_begin(place, GCPAUSE_CYCLE, sizeof(*event), filter.cycles);
+	if (!event)
 		return;
-	}
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		counter_add(COUNTER_LOST_RINGBUF, 1);
-		return;
-	}
-	head_set(&event->head, place, GCPAUSE_CYCLE);
 	event->start_ns = cycle->start_ns;
 	event->end_ns = end_ns;
 	event->pause_ns = cycle->pause_ns;
@@ -475,17 +486,9 @@ static __always_inline void pause_emit(const struct place *place, __u64 end_ns)
 	const struct pause *pause = &place->process->pause;
 	struct gcpause_pause *event;
 
-	counter_add(COUNTER_SEEN, 1);
-	if (!pause_is_wanted(pause, end_ns)) {
-		counter_add(COUNTER_FILTERED, 1);
+	event = event_begin(place, GCPAUSE_PAUSE, sizeof(*event), pause_is_wanted(pause, end_ns));
+	if (!event)
 		return;
-	}
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		counter_add(COUNTER_LOST_RINGBUF, 1);
-		return;
-	}
-	head_set(&event->head, place, GCPAUSE_PAUSE);
 	event->start_ns = pause->start_ns;
 	event->end_ns = end_ns;
 	event->stopped_ns = pause->stopped_ns;
@@ -558,17 +561,9 @@ static __always_inline void assist_emit(const struct place *place, const struct 
 {
 	struct gcpause_assist *event;
 
-	counter_add(COUNTER_SEEN, 1);
-	if (end_ns - assist->start_ns < filter.min_duration_ns) {
-		counter_add(COUNTER_FILTERED, 1);
+	event = event_begin(place, GCPAUSE_ASSIST, sizeof(*event), end_ns - assist->start_ns >= filter.min_duration_ns);
+	if (!event)
 		return;
-	}
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		counter_add(COUNTER_LOST_RINGBUF, 1);
-		return;
-	}
-	head_set(&event->head, place, GCPAUSE_ASSIST);
 	event->start_ns = assist->start_ns;
 	event->end_ns = end_ns;
 	event->goroutine = goroutine_read(place, assist->g);

@@ -101,14 +101,6 @@ static const char *function_of(struct gcpause *tool, const struct gcpause_head *
 
 /* ---- events ---- */
 
-static void put_row(struct gcpause *tool)
-{
-	char line[TABLE_LINE_SIZE];
-	size_t length = table_format_row(&tool->table, line);
-
-	session_put_line(&tool->tracer.session, line, length, true);
-}
-
 static bool is_table(const struct gcpause *tool)
 {
 	return tool->options.cli.form == CLI_FORM_TABLE;
@@ -122,7 +114,7 @@ static void write_pause(struct gcpause *tool, const struct gcpause_pause *event,
 
 	if (is_table(tool)) {
 		pause_set_row(&tool->table, event, reason, function, clock_wall_ns(&session->clock, event->start_ns));
-		put_row(tool);
+		session_put_row(session, &tool->table, true);
 	} else {
 		pause_add_fields(session_begin(session, "gc_pause", event->start_ns), event, facts, reason, function);
 		session_put(session);
@@ -160,7 +152,7 @@ static void on_cycle(struct gcpause *tool, const struct gcpause_cycle *event)
 		tool->tracer.filtered++;
 	} else if (is_table(tool)) {
 		cycle_set_row(&tool->table, event, clock_wall_ns(&session->clock, event->start_ns));
-		put_row(tool);
+		session_put_row(session, &tool->table, true);
 	} else {
 		cycle_add_fields(session_begin(session, "gc_cycle", event->start_ns), event, &facts);
 		session_put(session);
@@ -175,7 +167,7 @@ static void on_assist(struct gcpause *tool, const struct gcpause_assist *event)
 
 	if (is_table(tool)) {
 		assist_set_row(&tool->table, event, function, clock_wall_ns(&session->clock, event->start_ns));
-		put_row(tool);
+		session_put_row(session, &tool->table, true);
 	} else {
 		assist_add_fields(session_begin(session, "gc_assist", event->start_ns), event, &facts, function);
 		session_put(session);
@@ -276,13 +268,9 @@ static enum exit_code load(struct gcpause *tool)
 
 static void begin_table(struct gcpause *tool)
 {
-	char line[TABLE_LINE_SIZE];
-	size_t length;
-
 	event_set_columns(tool->columns, tool->options.cli.n_pids != 1);
 	table_init(&tool->table, tool->columns, EVENT_COLUMNS, 0);
-	length = table_format_titles(&tool->table, line);
-	session_put_line(&tool->tracer.session, line, length, false);
+	session_put_titles(&tool->tracer.session, &tool->table);
 }
 
 static enum exit_code start(struct gcpause *tool)

@@ -164,22 +164,6 @@ static void set_row(struct table *table, const struct summary *summary, const st
 	table_set_duration(table, MAX, durations->max);
 }
 
-static void put_line(struct session *session, const struct table *table)
-{
-	char line[TABLE_LINE_SIZE];
-	size_t length = table_format_titles(table, line);
-
-	session_put_line(session, line, length, false);
-}
-
-static void put_row(struct session *session, struct table *table)
-{
-	char line[TABLE_LINE_SIZE];
-	size_t length = table_format_row(table, line);
-
-	session_put_line(session, line, length, false);
-}
-
 /* ---- a histogram: a bar for each power of two ---- */
 
 enum histogram_column { FROM, TO, VALUES, BAR };
@@ -222,7 +206,7 @@ static void draw_histogram(struct session *session, const struct histogram *hist
 		table_set(&table, VALUES, "%llu", (unsigned long long)count);
 		/* A bar for whatever is there at all. */
 		table_set(&table, BAR, "%.*s|", (int)((count * BAR_WIDTH + most - 1) / most), bar);
-		put_row(session, &table);
+		session_put_row(session, &table, false);
 	}
 }
 
@@ -258,12 +242,12 @@ static void write_table(const struct summary *summary, struct session *session, 
 	struct table table;
 
 	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]), 0);
-	put_line(session, &table);
+	session_put_titles(session, &table);
 	for (unsigned int i = 0; i < n; i++) {
 		if (!groups[i]->durations_ns.count)
 			continue;
 		set_row(&table, summary, groups[i], interval_ns);
-		put_row(session, &table);
+		session_put_row(session, &table, false);
 		if (summary->histogram)
 			draw_histogram(session, &groups[i]->durations_ns);
 	}

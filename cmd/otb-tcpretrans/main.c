@@ -55,8 +55,6 @@ static bool owner_is_wanted(const struct tcpretrans_filter *filter, const struct
 static void write_event(struct tcpretrans *tool, const struct tcpretrans_event *event, const struct owner *owner)
 {
 	struct session *session = &tool->tracer.session;
-	char line[TABLE_LINE_SIZE];
-	size_t length;
 
 	if (tool->options.cli.form == CLI_FORM_JSON) {
 		struct record *record = session_begin(session, event_name(event), event->time_ns);
@@ -66,8 +64,7 @@ static void write_event(struct tcpretrans *tool, const struct tcpretrans_event *
 		return;
 	}
 	event_set_row(&tool->table, event, owner, clock_wall_ns(&session->clock, event->time_ns));
-	length = table_format_row(&tool->table, line);
-	session_put_line(session, line, length, true);
+	session_put_row(session, &tool->table, true);
 }
 
 static void deliver(struct tcpretrans *tool, const struct tcpretrans_event *event, const struct owner *owner)
@@ -195,12 +192,8 @@ static void visit_files(struct tcpretrans *tool, enum tcpretrans_visit visit)
 
 static void begin_table(struct tcpretrans *tool)
 {
-	char line[TABLE_LINE_SIZE];
-	size_t length;
-
 	table_init(&tool->table, event_columns, n_event_columns, 0);
-	length = table_format_titles(&tool->table, line);
-	session_put_line(&tool->tracer.session, line, length, false);
+	session_put_titles(&tool->tracer.session, &tool->table);
 }
 
 static enum exit_code start(struct tcpretrans *tool)

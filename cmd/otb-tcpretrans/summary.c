@@ -298,22 +298,18 @@ static void write_table(const struct summary *summary, struct session *session, 
 			unsigned int n)
 {
 	struct table_column titled[sizeof(columns) / sizeof(columns[0])];
-	char line[TABLE_LINE_SIZE];
 	struct table table;
-	size_t length;
 
 	memcpy(titled, columns, sizeof(columns));
 	titled[GROUP].title = summary_key_names[summary->by];
 	if (summary->by == BY_FLOW)
 		make_room_for_flows(titled);
 	table_init(&table, titled, sizeof(columns) / sizeof(columns[0]), 0);
-	length = table_format_titles(&table, line);
-	session_put_line(session, line, length, false);
+	session_put_titles(session, &table);
 	for (unsigned int i = 0; i < n; i++) {
 		set_group(&table, summary->by, groups[i]);
 		set_figures(&table, groups[i]);
-		length = table_format_row(&table, line);
-		session_put_line(session, line, length, false);
+		session_put_row(session, &table, false);
 	}
 }
 

@@ -111,6 +111,22 @@ void session_put_line(struct session *session, const char *line, size_t length, 
 		session_count(session);
 }
 
+void session_put_titles(struct session *session, const struct table *table)
+{
+	char line[TABLE_LINE_SIZE];
+	size_t length = table_format_titles(table, line);
+
+	session_put_line(session, line, length, false);
+}
+
+void session_put_row(struct session *session, struct table *table, bool counts)
+{
+	char line[TABLE_LINE_SIZE];
+	size_t length = table_format_row(table, line);
+
+	session_put_line(session, line, length, counts);
+}
+
 void session_put(struct session *session)
 {
 	size_t length = record_end(&session->record);

@@ -16,6 +16,7 @@
 #include "common/host/clock.h"
 #include "common/record/output.h"
 #include "common/record/record.h"
+#include "common/record/table.h"
 
 struct session {
 	const struct cli *cli;
@@ -46,8 +47,12 @@ void session_put(struct session *session);
 struct record *session_begin_aside(struct session *session, const char *event);
 void session_put_aside(struct session *session);
 
-/* Queues a line of a table, LF included, which counts as a record if `counts`. */
+/* Queues a line, or lines, as they are, LF included, which count as one record if `counts`. */
 void session_put_line(struct session *session, const char *line, size_t length, bool counts);
+
+/* Queues the titles of a table, or its row (which is empty again then), which counts as a record if `counts`. */
+void session_put_titles(struct session *session, const struct table *table);
+void session_put_row(struct session *session, struct table *table, bool counts);
 
 /* Counts one record towards --count that is not written by itself: it went into a summary. */
 void session_count(struct session *session);
