@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The parts of gcpause.bats that take long: every minor release of Go, and attaching 200 times.
+# The parts of gcpause.bats that take long: every minor release of Go, attaching 200 times, and more programs than there
+# is room for.
 #
 # bats file_tags=no-san
 # shellcheck disable=SC2034 # TRACER_OPTIONS is read by gcload.bash
@@ -21,10 +22,12 @@ setup() {
 	load lib/gcload
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
 	TRACER_OPTIONS=()
+	CROWD=()
 }
 
 teardown() {
 	tracer_kill
+	crowd_end
 	net_down
 }
 
@@ -115,4 +118,53 @@ coming_and_going() {
 
 @test "attached and detached 200 times under load, 1.27" {
 	coming_and_going 1.27
+}
+
+# crowd_start: CROWD is 256 programs, each a file of its own, that wait until they are ended
+crowd_start() {
+	local i
+	mkfifo "$BATS_TEST_TMPDIR/crowd"
+	exec {CROWD_FD}<>"$BATS_TEST_TMPDIR/crowd"
+	CROWD=()
+	for i in {1..256}; do
+		cp "$LOAD" "$BATS_TEST_TMPDIR/crowd$i"
+		"$BATS_TEST_TMPDIR/crowd$i" <"$BATS_TEST_TMPDIR/crowd" >"$BATS_TEST_TMPDIR/crowd$i.out" 3>&- &
+		CROWD+=($!)
+	done
+	for i in {1..256}; do
+		while ! grep -q ready "$BATS_TEST_TMPDIR/crowd$i.out"; do sleep 0.1; done
+	done
+}
+
+crowd_end() {
+	[ "${#CROWD[@]}" -gt 0 ] || return 0
+	kill -KILL "${CROWD[@]}" 2>/dev/null || true
+	wait "${CROWD[@]}" 2>/dev/null || true
+	CROWD=()
+}
+
+@test "--all: more programs than there is room for, which comes when they end" {
+	local name
+	load_build 1.27 static-stripped
+	crowd_start
+	tracer_start otb-gcpause --all -j
+	for name in none one; do
+		cp "$LOAD" "$BATS_TEST_TMPDIR/another" && mv "$BATS_TEST_TMPDIR/another" "$LOAD"
+		load_start $name -- -hold
+		proc_say $name go
+		if [ $name = none ]; then
+			until grep -q 'not tracing' "$TRACER_ERR"; do proc_ask $name count; done
+			# Programs that are none of Go's want no room, and it is said once.
+			/bin/true
+			same 1 "$(grep -c . "$TRACER_ERR")" 'messages'
+		else
+			until_seen $name
+		fi
+		proc_say $name end
+		load_end $name
+		crowd_end
+	done
+	tracer_stop
+	same 0 "$(jq -c "select(.pid == $(jq .pid "$BATS_TEST_TMPDIR/none.truth"))" "$TRACER_OUT" | wc -l)" 'of the one without room'
+	check_late one
 }

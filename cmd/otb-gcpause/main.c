@@ -236,11 +236,11 @@ static bool on_attach(void *context, unsigned int index, const char *path, pid_t
 	       probes_attach(&tool->probes, index, path, pid, loudly);
 }
 
-static void on_detach(void *context, unsigned int index)
+static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 {
 	struct gcpause *tool = context;
 
-	probes_detach(&tool->probes, index);
+	probes_detach(&tool->probes, gone);
 }
 
 static void on_process(void *context, unsigned int index, pid_t pid)

@@ -264,13 +264,22 @@ bool probes_attach(struct probes *probes, unsigned int target, const char *path,
 	return true;
 }
 
-void probes_detach(struct probes *probes, unsigned int target)
+void probes_detach(struct probes *probes, const bool gone[GO_TARGETS_MAX])
 {
 	const struct gcpause_binary none = { 0 };
-	uint32_t key = target;
+	struct uprobe_links sets[GO_TARGETS_MAX];
+	size_t n = 0;
 
-	uprobe_detach(&probes->links[target], 1);
-	bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &key, &none, BPF_ANY);
+	for (uint32_t i = 0; i < GO_TARGETS_MAX; i++) {
+		if (!gone[i])
+			continue;
+		sets[n++] = probes->links[i];
+		probes->links[i] = (struct uprobe_links){ 0 };
+	}
+	uprobe_detach(sets, n);
+	for (uint32_t i = 0; i < GO_TARGETS_MAX; i++)
+		if (gone[i])
+			bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &i, &none, BPF_ANY);
 }
 
 void probes_detach_all(struct probes *probes)

@@ -42,7 +42,7 @@ bool probes_prepare(struct probes *probes, unsigned int target, const struct go_
 /* Attaches a prepared target in one process, or in all where `pid` is -1. */
 bool probes_attach(struct probes *probes, unsigned int target, const char *path, pid_t pid, bool loudly);
 
-void probes_detach(struct probes *probes, unsigned int target);
+void probes_detach(struct probes *probes, const bool gone[GO_TARGETS_MAX]);
 void probes_detach_all(struct probes *probes);
 
 /* A process runs a target: the kernel side has to know where there are no attach cookies, and whose execs count. */

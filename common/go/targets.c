@@ -60,12 +60,24 @@ static unsigned int target_find(const struct go_targets *targets, const struct g
 	return i;
 }
 
+static void targets_drop(struct go_targets *targets, const bool gone[GO_TARGETS_MAX])
+{
+	targets->on_detach(targets->tool, gone);
+	for (unsigned int i = 0; i < GO_TARGETS_MAX; i++) {
+		if (!gone[i])
+			continue;
+		inotify_rm_watch(targets->inotify_fd, targets->targets[i].watch);
+		go_binary_close(&targets->targets[i].binary);
+		targets->targets[i].is_used = false;
+	}
+}
+
 static void target_drop(struct go_targets *targets, unsigned int index)
 {
-	targets->on_detach(targets->tool, index);
-	inotify_rm_watch(targets->inotify_fd, targets->targets[index].watch);
-	go_binary_close(&targets->targets[index].binary);
-	targets->targets[index].is_used = false;
+	bool gone[GO_TARGETS_MAX] = { false };
+
+	gone[index] = true;
+	targets_drop(targets, gone);
 }
 
 /* The next process in a /proc that is being read; 0 at its end. */
@@ -86,7 +98,7 @@ static pid_t next_process(DIR *proc)
 /* Drops the targets that no process runs. */
 static void targets_sweep(struct go_targets *targets)
 {
-	bool runs[GO_TARGETS_MAX + 1] = { false };
+	bool runs[GO_TARGETS_MAX + 1] = { false }, gone[GO_TARGETS_MAX];
 	DIR *proc = opendir("/proc");
 	pid_t pid;
 
@@ -102,19 +114,31 @@ static void targets_sweep(struct go_targets *targets)
 	}
 	closedir(proc);
 	for (unsigned int i = 0; i < GO_TARGETS_MAX; i++)
-		if (targets->targets[i].is_used && !runs[i])
-			target_drop(targets, i);
+		gone[i] = targets->targets[i].is_used && !runs[i];
+	targets_drop(targets, gone);
 }
 
 static unsigned int target_make_room(struct go_targets *targets)
 {
 	for (unsigned int round = 0; round < 2; round++) {
-		for (unsigned int i = 0; i < GO_TARGETS_MAX; i++)
-			if (!targets->targets[i].is_used)
-				return i;
+		for (unsigned int i = 0; i < GO_TARGETS_MAX; i++) {
+			if (targets->targets[i].is_used)
+				continue;
+			targets->is_full = false;
+			return i;
+		}
 		targets_sweep(targets);
 	}
 	return NOT_FOUND;
+}
+
+/* Once, until there is room again. */
+static void say_full(struct go_targets *targets, const char *path)
+{
+	if (!targets->is_full)
+		diag_print(DIAG_WARN, "not tracing '%s', nor what else is started: %d Go programs run already", path,
+			   GO_TARGETS_MAX);
+	targets->is_full = true;
 }
 
 static void say_about_version(const struct go_binary *binary, const char *path)
@@ -161,24 +185,27 @@ static const char *binary_check(const struct go_binary *binary)
 /* Opens the file of a new target. The index, or NOT_FOUND; what is wrong has been said if `loudly`. */
 static unsigned int target_add(struct go_targets *targets, const struct go_file *file, const char *path, bool loudly)
 {
-	unsigned int index = target_make_room(targets);
+	struct go_binary binary;
+	const char *wrong = go_binary_open(&binary, path);
 	struct go_target *target;
-	const char *wrong;
+	unsigned int index;
 
-	if (index == NOT_FOUND) {
-		diag_print(DIAG_WARN, "not tracing '%s': more than %d Go programs run already", path, GO_TARGETS_MAX);
-		return NOT_FOUND;
-	}
-	target = &targets->targets[index];
-	wrong = go_binary_open(&target->binary, path);
 	if (!wrong)
-		wrong = binary_check(&target->binary);
+		wrong = binary_check(&binary);
 	if (wrong) {
 		diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' %s", path, wrong);
-		go_binary_close(&target->binary);
+		go_binary_close(&binary);
 		refuse(targets, file, path);
 		return NOT_FOUND;
 	}
+	index = target_make_room(targets);
+	if (index == NOT_FOUND) {
+		say_full(targets, path);
+		go_binary_close(&binary);
+		return NOT_FOUND;
+	}
+	target = &targets->targets[index];
+	target->binary = binary;
 	target->file = *file;
 	target->watch = inotify_add_watch(targets->inotify_fd, path, IN_MODIFY);
 	target->is_used = true;

@@ -45,8 +45,8 @@ struct go_targets;
  * index, and the same for every process that runs it. Returns whether there is anything to see; what is wrong has been
  * said, as an error if `loudly`. */
 typedef bool go_attach_callback(void *tool, unsigned int target, const char *path, pid_t pid, bool loudly);
-/* Nobody runs a target any more: detach, and forget it. */
-typedef void go_detach_callback(void *tool, unsigned int target);
+/* Nobody runs these targets any more: detach, and forget them. All at a time, for detaching waits. */
+typedef void go_detach_callback(void *tool, const bool gone[GO_TARGETS_MAX]);
 /* A process runs a target. */
 typedef void go_process_callback(void *tool, unsigned int target, pid_t pid);
 
@@ -58,6 +58,7 @@ struct go_targets {
 	go_detach_callback *on_detach;
 	go_process_callback *on_process;
 	void *tool;
+	bool is_full;   /* and that has been said */
 	int inotify_fd; /* set by go_targets_start(): readable when go_targets_on_write() is due */
 };
 
