@@ -290,7 +290,8 @@ static enum exit_code start(struct gcpause *tool)
 		return code;
 	loop_every(&session->loop, SECOND_NS, on_second, tool);
 	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, go_targets_on_write, &tool->targets);
-	tool->tracer.keeps_attaching = !tool->options.cli.n_pids;
+	if (!tool->options.cli.n_pids)
+		tool->tracer.privilege = tool->probes.has_multi ? PRIVILEGE_ATTACH : PRIVILEGE_ATTACH_BY_PERF;
 	summary_open(&tool->summary, tool->options.histogram);
 	if (tool->options.cli.interval_ns)
 		loop_every(&session->loop, tool->options.cli.interval_ns, on_interval, tool);

@@ -484,7 +484,7 @@ static void drain(struct tracer *tracer)
 
 void tracer_loop(struct tracer *tracer)
 {
-	privilege_drop(tracer->keeps_attaching);
+	privilege_drop(tracer->privilege);
 	session_ready(&tracer->session);
 	session_run(&tracer->session);
 	if (tracer->shows_progress && write(STDERR_FILENO, "\r\033[K", 4) < 0)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "bpf/counters.h"
+#include "common/host/privilege.h"
 #include "common/run/session.h"
 
 struct bpf_link;
@@ -30,7 +31,7 @@ struct tracer {
 	const struct cli *cli;
 	const char *weight; /* the name of what a weight counts ("segments"), set by the tool; NULL: events have none */
 	bool uncounted_is_missed; /* set by the tool: what no event reported is an event that the programs missed */
-	bool keeps_attaching;     /* set by the tool: it attaches uprobes while it runs, and keeps what that takes */
+	enum privilege_use privilege; /* set by the tool: what it does while it runs */
 
 	struct bpf_object *object;
 	struct ring_buffer *ring;

@@ -54,25 +54,44 @@ bool privilege_is_held(void)
 	return false;
 }
 
+/* Debian's and Ubuntu's kernels have levels above 2, at which perf_event_open(2) is for CAP_SYS_ADMIN alone (their patch
+ * of kernel/events/core.c; later ones take CAP_PERFMON too). */
+static bool perf_wants_admin(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	int level = 0;
+	bool wants = file && fscanf(file, "%d", &level) == 1 && level > 2;
+
+	if (file)
+		fclose(file);
+	return wants;
+}
+
+static void keep(cap_t kept, cap_t held, cap_value_t value)
+{
+	cap_flag_value_t flag = CAP_CLEAR;
+
+	cap_get_flag(held, value, CAP_PERMITTED, &flag);
+	if (flag != CAP_SET && value == CAP_BPF) {
+		value = CAP_SYS_ADMIN;
+		cap_get_flag(held, value, CAP_PERMITTED, &flag);
+	}
+	if (flag != CAP_SET)
+		return;
+	cap_set_flag(kept, CAP_PERMITTED, 1, &value, CAP_SET);
+	cap_set_flag(kept, CAP_EFFECTIVE, 1, &value, CAP_SET);
+}
+
 /* What is dropped cannot be used by whoever takes this process over through the data it reads. */
-void privilege_drop(bool keeps_attaching)
+void privilege_drop(enum privilege_use use)
 {
 	cap_t held = cap_get_proc(), kept = cap_init();
 
-	for (size_t i = 0; held && kept && i < N_CAPABILITIES; i++) {
-		cap_value_t value = capabilities[i].value;
-		cap_flag_value_t flag = CAP_CLEAR;
-
-		cap_get_flag(held, value, CAP_PERMITTED, &flag);
-		if (flag != CAP_SET && value == CAP_BPF) {
-			value = CAP_SYS_ADMIN;
-			cap_get_flag(held, value, CAP_PERMITTED, &flag);
-		}
-		if (flag == CAP_SET && (capabilities[i].use == KEPT || keeps_attaching)) {
-			cap_set_flag(kept, CAP_PERMITTED, 1, &value, CAP_SET);
-			cap_set_flag(kept, CAP_EFFECTIVE, 1, &value, CAP_SET);
-		}
-	}
+	for (size_t i = 0; held && kept && i < N_CAPABILITIES; i++)
+		if (capabilities[i].use == KEPT || use != PRIVILEGE_OBSERVE)
+			keep(kept, held, capabilities[i].value);
+	if (held && kept && use == PRIVILEGE_ATTACH_BY_PERF && perf_wants_admin())
+		keep(kept, held, CAP_SYS_ADMIN);
 	if (!held || !kept || cap_set_proc(kept) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		diag_print_errno(DIAG_WARN, errno, "cannot drop the privileges that are not needed any more");
 	cap_free(held);

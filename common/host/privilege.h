@@ -10,8 +10,13 @@
 /* Whether this process has the capabilities that a tracer needs; which ones are missing has been said. */
 bool privilege_is_held(void);
 
-/* Drops everything but what reading maps, iterating over tasks and looking at other processes takes, and where
- * `keeps_attaching` what attaching uprobes takes, for good (no_new_privs). Says so where that fails. */
-void privilege_drop(bool keeps_attaching);
+enum privilege_use {
+	PRIVILEGE_OBSERVE,        /* reading maps, iterating over tasks and looking at other processes */
+	PRIVILEGE_ATTACH,         /* and attaching uprobes */
+	PRIVILEGE_ATTACH_BY_PERF, /* and that by perf_event_open(2), where there are no multi-uprobe links */
+};
+
+/* Drops everything but what a use takes, for good (no_new_privs). Says so where that fails. */
+void privilege_drop(enum privilege_use use);
 
 #endif
