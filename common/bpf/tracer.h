@@ -30,7 +30,7 @@ struct tracer {
 	struct session session;
 	const struct cli *cli;
 	const char *weight; /* the name of what a weight counts ("segments"), set by the tool; NULL: events have none */
-	bool uncounted_is_missed; /* set by the tool: what no event reported is an event that the programs missed */
+	bool uncounted_is_missed;     /* set by the tool: what no event reported is an event that the programs missed */
 	enum privilege_use privilege; /* set by the tool: what it does while it runs */
 
 	struct bpf_object *object;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -59,8 +60,8 @@ bool privilege_is_held(void)
 static bool perf_wants_admin(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
-	int level = 0;
-	bool wants = file && fscanf(file, "%d", &level) == 1 && level > 2;
+	char level[16] = "";
+	bool wants = file && fgets(level, sizeof(level), file) && strtol(level, NULL, 10) > 2;
 
 	if (file)
 		fclose(file);

@@ -93,8 +93,8 @@ static int compare(const void *field, const void *attribute)
 
 const char *semconv_attribute(const char *field)
 {
-	const char *const *found = bsearch(field, attributes, sizeof(attributes) / sizeof(attributes[0]),
-					   sizeof(attributes[0]), compare);
+	const char *const *found =
+		bsearch(field, attributes, sizeof(attributes) / sizeof(attributes[0]), sizeof(attributes[0]), compare);
 
 	return found ? *found : field;
 }
