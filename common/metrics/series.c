@@ -5,17 +5,98 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_SIZE_FIRST = 64 };
+enum { TABLE_SIZE_FIRST = 64, BUCKETS_OF_OTLP = 160, SCALE_OF_OTLP = 20, BUCKETS_OF_QUANTILES = 2048 };
 
-/* FNV-1a over the values and their lengths, so that ("a", "bc") and ("ab", "c") differ. */
+/* 2^(1/2^7): quantiles within 0.3 %, until the values are spread over more than sixteen powers of two. */
+enum { SCALE_OF_QUANTILES = 7 };
+
+/* ---- shapes ---- */
+
+static bool lists_equal(const double *a, unsigned int n_a, const double *b, unsigned int n_b)
+{
+	return n_a == n_b && (!n_a || !memcmp(a, b, n_a * sizeof(*a)));
+}
+
+bool shape_equals(const struct metric_shape *a, const struct metric_shape *b)
+{
+	bool equal = !strcmp(a->name, b->name) && a->type == b->type && a->exponential == b->exponential &&
+		     lists_equal(a->bounds, a->n_bounds, b->bounds, b->n_bounds);
+
+	for (unsigned int i = 0; equal && i < METRIC_LABELS_MAX && (a->labels[i] || b->labels[i]); i++)
+		equal = a->labels[i] && b->labels[i] && !strcmp(a->labels[i], b->labels[i]);
+	return equal;
+}
+
+static unsigned int count_buckets(const struct metric_shape *shape)
+{
+	return shape->type == METRIC_HISTOGRAM ? shape->n_bounds + 1 : 1;
+}
+
+unsigned int metric_bucket(const struct metric_shape *shape, double value)
+{
+	unsigned int bucket = 0;
+
+	if (shape->type != METRIC_HISTOGRAM)
+		return 0;
+	/* Bounds are few, and most values lie low. */
+	while (bucket < shape->n_bounds && value > shape->bounds[bucket])
+		bucket++;
+	return bucket;
+}
+
+static void widen(const struct series *series, struct shown_bounds *shown)
+{
+	for (unsigned int i = 1; i <= shown->n; i++) {
+		if (!series->counts[i])
+			continue;
+		shown->first = i < shown->first ? i : shown->first;
+		shown->end = i >= shown->end ? i + 1 : shown->end;
+	}
+}
+
+struct shown_bounds metric_shown_bounds(const struct metric *metric)
+{
+	struct shown_bounds shown = { .first = 0, .end = metric->shape->n_bounds, .n = metric->shape->n_bounds };
+
+	if (!metric->shape->sparse)
+		return shown;
+	shown.first = shown.n;
+	shown.end = 0;
+	for (unsigned int i = 0; i < metric->table_size; i++)
+		if (metric->table[i])
+			widen(metric->table[i], &shown);
+	widen(metric->overflow, &shown);
+	/* A bucket whose lower bound is not there would seem to begin at the first. */
+	shown.first -= shown.first > 0;
+	return shown;
+}
+
+/* ---- keys ---- */
+
+static inline uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+/* Over the values and their lengths, so that ("a", "bc") and ("ab", "c") differ. */
 static uint64_t hash_labels(const struct label_text *values, unsigned int n)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
 	for (unsigned int i = 0; i < n; i++) {
-		for (size_t j = 0; j < values[i].length; j++)
-			hash = (hash ^ (unsigned char)values[i].bytes[j]) * UINT64_C(0x100000001b3);
-		hash = (hash ^ values[i].length ^ 0x100) * UINT64_C(0x100000001b3);
+		const char *at = values[i].bytes;
+		size_t left = values[i].length;
+		uint64_t word;
+
+		hash = mix(hash, left);
+		for (; left >= sizeof(word); at += sizeof(word), left -= sizeof(word)) {
+			memcpy(&word, at, sizeof(word));
+			hash = mix(hash, word);
+		}
+		for (word = 0; left; left--)
+			word = word << 8 | (unsigned char)at[left - 1];
+		hash = mix(hash, word);
 	}
 	return hash ^ hash >> 32;
 }
@@ -29,9 +110,41 @@ static bool labels_equal(const struct series *series, const struct label_text *v
 	return true;
 }
 
-static unsigned int count_buckets(const struct metric_shape *shape)
+/* ---- a series ---- */
+
+static void series_free(struct series *series)
 {
-	return shape->type == METRIC_HISTOGRAM ? shape->n_bounds + 1 : 0;
+	if (!series)
+		return;
+	if (series->exponential)
+		exponential_clear(series->exponential);
+	if (series->window) {
+		exponential_clear(&series->window->now);
+		exponential_clear(&series->window->before);
+	}
+	free(series->exponential);
+	free(series->window);
+	free(series->quantiles);
+	free(series->exemplars);
+	free(series);
+}
+
+static bool series_add_sketches(struct series *series, const struct metric_shape *shape)
+{
+	if (shape->type == METRIC_HISTOGRAM && shape->exponential) {
+		series->exponential = malloc(sizeof(*series->exponential));
+		if (!series->exponential)
+			return false;
+		exponential_init(series->exponential, BUCKETS_OF_OTLP, SCALE_OF_OTLP);
+	}
+	if (shape->type == METRIC_SUMMARY && !shape->rendered) {
+		series->window = malloc(sizeof(*series->window));
+		if (!series->window)
+			return false;
+		exponential_init(&series->window->now, BUCKETS_OF_QUANTILES, SCALE_OF_QUANTILES);
+		exponential_init(&series->window->before, BUCKETS_OF_QUANTILES, SCALE_OF_QUANTILES);
+	}
+	return true;
 }
 
 /* One piece of memory: the series, its labels, its buckets, the bytes of its labels. */
@@ -39,21 +152,31 @@ static struct series *series_new(const struct metric *metric, const struct label
 {
 	size_t head = sizeof(struct series) + n_labels * sizeof(struct label_text);
 	size_t buckets = count_buckets(metric->shape) * sizeof(uint64_t), bytes = 0;
+	struct series *series;
+	char *at;
 
 	for (unsigned int i = 0; i < n_labels; i++)
 		bytes += values[i].length;
-	struct series *series = calloc(1, head + buckets + bytes);
+	series = calloc(1, head + buckets + bytes);
 	if (!series)
 		return NULL;
 	series->counts = (uint64_t *)((char *)series + head);
-	char *at = (char *)series + head + buckets;
+	series->created_wall_ns = metric->now_wall_ns;
+	series->seen_ns = metric->now_ns;
+	at = (char *)series + head + buckets;
 	for (unsigned int i = 0; i < n_labels; i++) {
 		series->labels[i] = (struct label_text){ at, values[i].length };
 		memcpy(at, values[i].bytes, values[i].length);
 		at += values[i].length;
 	}
+	if (!series_add_sketches(series, metric->shape)) {
+		series_free(series);
+		return NULL;
+	}
 	return series;
 }
+
+/* ---- the table ---- */
 
 int metric_open(struct metric *metric, const struct metric_shape *shape, unsigned int series_max)
 {
@@ -69,9 +192,9 @@ int metric_open(struct metric *metric, const struct metric_shape *shape, unsigne
 void metric_close(struct metric *metric)
 {
 	for (unsigned int i = 0; metric->table && i < metric->table_size; i++)
-		free(metric->table[i]);
+		series_free(metric->table[i]);
 	free(metric->table);
-	free(metric->overflow);
+	series_free(metric->overflow);
 	metric->table = NULL;
 	metric->overflow = NULL;
 }
@@ -87,16 +210,17 @@ static struct series **find_slot(const struct metric *metric, uint64_t hash, con
 	}
 }
 
-static bool grow_table(struct metric *metric)
+/* Enters all series anew into a table of another size. */
+static bool table_rebuild(struct metric *metric, unsigned int size)
 {
 	struct series **old = metric->table;
 	unsigned int old_size = metric->table_size;
-	struct series **larger = calloc(2 * (size_t)old_size, sizeof(struct series *));
+	struct series **table = calloc(size, sizeof(struct series *));
 
-	if (!larger)
+	if (!table)
 		return false;
-	metric->table = larger;
-	metric->table_size = 2 * old_size;
+	metric->table = table;
+	metric->table_size = size;
 	for (unsigned int i = 0; i < old_size; i++)
 		if (old[i])
 			*find_slot(metric, old[i]->hash, old[i]->labels) = old[i];
@@ -107,7 +231,7 @@ static bool grow_table(struct metric *metric)
 static struct series *add_series(struct metric *metric, uint64_t hash, const struct label_text *values)
 {
 	if (metric->n_series == metric->series_max ||
-	    (metric->n_series >= metric->table_size / 2 && !grow_table(metric)))
+	    (metric->n_series >= metric->table_size / 2 && !table_rebuild(metric, 2 * metric->table_size)))
 		return NULL;
 	struct series *series = series_new(metric, values, metric->n_labels);
 	if (!series)
@@ -118,7 +242,12 @@ static struct series *add_series(struct metric *metric, uint64_t hash, const str
 	return series;
 }
 
-struct series *metric_get(struct metric *metric, const struct label_text *values)
+struct series *metric_lookup(const struct metric *metric, const struct label_text *values)
+{
+	return *find_slot(metric, hash_labels(values, metric->n_labels), values);
+}
+
+struct series *metric_find(struct metric *metric, const struct label_text *values)
 {
 	uint64_t hash = hash_labels(values, metric->n_labels);
 	struct series *series = *find_slot(metric, hash, values);
@@ -130,6 +259,61 @@ struct series *metric_get(struct metric *metric, const struct label_text *values
 	metric->overflowed = true;
 	return metric->overflow;
 }
+
+struct series *metric_get(struct metric *metric, const struct label_text *values)
+{
+	struct series *series = metric_find(metric, values);
+
+	series->seen_ns = metric->now_ns;
+	metric->overflow_count += series == metric->overflow;
+	return series;
+}
+
+/* Those that stay may have stood behind one that goes, and so are entered anew. */
+unsigned int metric_expire(struct metric *metric, uint64_t now_ns)
+{
+	struct series **old = metric->table;
+	unsigned int before = metric->n_series;
+
+	if (!metric->shape->ttl_ns || !before)
+		return 0;
+	metric->table = calloc(metric->table_size, sizeof(struct series *));
+	if (!metric->table) {
+		metric->table = old;
+		return 0;
+	}
+	for (unsigned int i = 0; i < metric->table_size; i++) {
+		if (!old[i])
+			continue;
+		if (now_ns - old[i]->seen_ns < metric->shape->ttl_ns) {
+			*find_slot(metric, old[i]->hash, old[i]->labels) = old[i];
+			continue;
+		}
+		series_free(old[i]);
+		metric->n_series--;
+	}
+	free(old);
+	return before - metric->n_series;
+}
+
+void metric_take_over(struct metric *metric, struct metric *from)
+{
+	struct metric old = *metric;
+
+	metric->table = from->table;
+	metric->table_size = from->table_size;
+	metric->n_series = from->n_series;
+	metric->overflow = from->overflow;
+	metric->overflowed = from->overflowed;
+	metric->overflow_count = from->overflow_count;
+	from->table = old.table;
+	from->table_size = old.table_size;
+	from->n_series = old.n_series;
+	from->overflow = old.overflow;
+	from->overflowed = false;
+}
+
+/* ---- order ---- */
 
 /* A series does not hold the number of its labels: it comes along. */
 static int compare_series(const void *a, const void *b, void *n_labels)
@@ -165,24 +349,86 @@ const struct series **metric_sort(const struct metric *metric, unsigned int *n)
 	return sorted;
 }
 
-void series_add(struct series *series, double amount)
+/* ---- measurements ---- */
+
+void metric_add(const struct metric *metric, struct series *series, double value, uint64_t weight)
 {
-	series->value += amount;
+	series->counts[metric_bucket(metric->shape, value)] += weight;
+	switch (metric->shape->type) {
+	case METRIC_COUNTER:
+		series->value += value;
+		break;
+	case METRIC_GAUGE:
+		series->value = value;
+		break;
+	case METRIC_HISTOGRAM:
+		series->value += value * (double)weight;
+		/* Without memory the exponential buckets miss a value that the others have. */
+		if (series->exponential)
+			exponential_add(series->exponential, value, weight);
+		break;
+	case METRIC_SUMMARY:
+		series->value += value * (double)weight;
+		exponential_add(&series->window->now, value, weight);
+		break;
+	default:
+		break;
+	}
 }
 
-void series_set(struct series *series, double value)
-{
-	series->value = value;
-}
-
-void metric_observe(const struct metric *metric, struct series *series, double value, uint64_t weight)
+struct exemplar *metric_exemplar(const struct metric *metric, struct series *series, double value)
 {
 	const struct metric_shape *shape = metric->shape;
-	unsigned int bucket = 0;
 
-	/* Bounds are few, and most values lie low. */
-	while (bucket < shape->n_bounds && value > shape->bounds[bucket])
-		bucket++;
-	series->counts[bucket] += weight;
-	series->value += value * (double)weight;
+	if (!shape->has_exemplars || (shape->type != METRIC_COUNTER && shape->type != METRIC_HISTOGRAM))
+		return NULL;
+	if (!series->exemplars)
+		series->exemplars = calloc(count_buckets(shape), sizeof(*series->exemplars));
+	return series->exemplars ? &series->exemplars[metric_bucket(shape, value)] : NULL;
+}
+
+bool series_quantiles(const struct series *series, struct exponential *both)
+{
+	exponential_init(both, BUCKETS_OF_QUANTILES, SCALE_OF_QUANTILES);
+	return exponential_merge(both, &series->window->before) && exponential_merge(both, &series->window->now);
+}
+
+bool exemplar_is_whole(const struct exemplar *exemplar)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	return exemplar->trace_id[0] && !exemplar->trace_id[strspn(exemplar->trace_id, digits)] &&
+	       !exemplar->span_id[strspn(exemplar->span_id, digits)];
+}
+
+static void window_turn(struct quantile_window *window)
+{
+	exponential_clear(&window->before);
+	window->before = window->now;
+	exponential_init(&window->now, BUCKETS_OF_QUANTILES, SCALE_OF_QUANTILES);
+}
+
+void metric_turn_window(struct metric *metric)
+{
+	if (metric->shape->type != METRIC_SUMMARY || metric->shape->rendered)
+		return;
+	for (unsigned int i = 0; i < metric->table_size; i++)
+		if (metric->table[i])
+			window_turn(metric->table[i]->window);
+	window_turn(metric->overflow->window);
+}
+
+static void series_clear_value(struct series *series, const struct metric_shape *shape)
+{
+	if (shape->type != METRIC_GAUGE)
+		series->value = 0;
+	memset(series->counts, 0, count_buckets(shape) * sizeof(*series->counts));
+}
+
+void metric_clear_values(struct metric *metric)
+{
+	for (unsigned int i = 0; i < metric->table_size; i++)
+		if (metric->table[i])
+			series_clear_value(metric->table[i], metric->shape);
+	series_clear_value(metric->overflow, metric->shape);
 }

@@ -18,12 +18,21 @@ static void stop(void *context)
 	loop_stop(&session->loop);
 }
 
-/* Not before what is queued has gone to the old file. */
-static void want_reopen(void *context)
+/* The output is opened again, but not before what is queued has gone to the old file. */
+static void hang_up(void *context)
 {
 	struct session *session = context;
 
-	session->reopens = true;
+	session->reopens = session->cli->output_path != NULL;
+	if (session->on_hangup)
+		session->on_hangup(session->on_hangup_context);
+}
+
+void session_on_hangup(struct session *session, loop_callback *callback, void *context)
+{
+	session->on_hangup = callback;
+	session->on_hangup_context = context;
+	loop_on_hangup(&session->loop, hang_up, session);
 }
 
 static void reopen(struct session *session)
@@ -74,7 +83,7 @@ enum exit_code session_open(struct session *session, const struct cli *cli)
 	}
 	loop_before_sleep(&session->loop, flush, session);
 	if (cli->output_path)
-		loop_on_hangup(&session->loop, want_reopen, session);
+		loop_on_hangup(&session->loop, hang_up, session);
 	return EXIT_DONE;
 }
 

@@ -28,6 +28,8 @@ struct session {
 	uint64_t written;          /* records that count towards --count */
 	loop_callback *on_flushed; /* the queue of the output is empty (again); NULL: nobody wants to know */
 	void *on_flushed_context;
+	loop_callback *on_hangup; /* SIGHUP has come; NULL: it is for the output alone */
+	void *on_hangup_context;
 	bool reopens; /* SIGHUP has come, and the path of the output is to be opened again */
 	bool lossy;   /* something was lost or malformed: what --strict is about */
 	bool failed;  /* a write, or something else the tool could not go on without */
@@ -36,6 +38,9 @@ struct session {
 /* Opens everything. What is wrong has been said where the result is not EXIT_DONE; session_close() is due all the
  * same. `cli` must outlive the session. */
 enum exit_code session_open(struct session *session, const struct cli *cli);
+
+/* What SIGHUP is to do besides opening the output again; without it and --output it ends the run. */
+void session_on_hangup(struct session *session, loop_callback *callback, void *context);
 
 /* Begins a record of something that happened at `monotonic_ns`, or now. */
 struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns);
