@@ -71,10 +71,17 @@ FUZZ_OBJS := $(call fuzz_objects,$(wildcard common/*/*.c cmd/otb-*.c cmd/otb-*/*
 
 # Every program is offered these, and --as-needed and libcommon.a see to it that it is linked only with what it uses.
 PACKAGES := libbpf libelf libdw zlib jansson libcap capstone
-# What one program alone needs: LIBS_otb-NAME := -lmicrohttpd
+# What one program alone needs: LIBS_otb-NAME
+LIBS_otb-expose := -lmicrohttpd
 # What a test or fuzzer takes from a program beside common: PARTS_NAME := cmd/otb-expose/rules.c
 PARTS_gcpause_reason := cmd/otb-gcpause/reason.c
 PARTS_gcpause_summary := cmd/otb-gcpause/summary.c
+PARTS_negotiate := cmd/otb-expose/negotiate.c
+PARTS_rule := cmd/otb-expose/rule.c
+PARTS_restore := cmd/otb-expose/restore.c
+PARTS_otlp := $(addprefix cmd/otb-expose/,builtin.c imported.c otlp.c otlp_any.c otlp_input.c otlp_labels.c otlp_metrics.c \
+	otlp_names.c otlp_spans.c rule.c rules.c rules_file.c)
+PARTS_otlp_names := cmd/otb-expose/otlp_names.c
 
 # ---- Flags ----------------------------------------------------------------------------------------------------------
 

@@ -2,103 +2,88 @@
 /* otb-expose: JSON Lines on stdin become Prometheus metrics. */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "cmd/otb-expose/imported.h"
 #include "cmd/otb-expose/options.h"
+#include "cmd/otb-expose/otlp_input.h"
+#include "cmd/otb-expose/own.h"
+#include "cmd/otb-expose/restore.h"
 #include "cmd/otb-expose/rules.h"
 #include "cmd/otb-expose/textfile.h"
 #include "common/cli/diag.h"
-#include "common/record/reader.h"
+#include "common/host/file_watch.h"
 #include "common/record/utf8.h"
 #include "common/run/session.h"
 
+static const uint64_t SECOND_NS = 1000000000;
 /* After a signal the producer, which it has reached too (Ctrl-C in a pipe), may have a last word to say. */
 static const uint64_t LAST_WORD_NS = 1000000000;
-
-/* What the program counts of itself. */
-enum { LINES, BAD_LINES, IGNORED_RECORDS, BAD_VALUES, OWN_METRICS };
-
-static const struct metric_shape own_shapes[OWN_METRICS] = {
-	[LINES] = {
-		.name = "otb_expose_lines_total",
-		.type = METRIC_COUNTER,
-		.help = "Lines read that were not empty.",
-	},
-	[BAD_LINES] = {
-		.name = "otb_expose_bad_lines_total",
-		.type = METRIC_COUNTER,
-		.help = "Lines that were no record, by what was wrong.",
-		.labels = { "reason" },
-	},
-	[IGNORED_RECORDS] = {
-		.name = "otb_expose_ignored_records_total",
-		.type = METRIC_COUNTER,
-		.help = "Records that no rule is for.",
-	},
-	[BAD_VALUES] = {
-		.name = "otb_expose_bad_values_total",
-		.type = METRIC_COUNTER,
-		.help = "Amounts that did not count, as they were no number, or negative.",
-	},
-};
 
 struct expose {
 	struct options options;
 	struct session session;
 	struct reader reader;
-	struct rules rules;
-	struct metric own[OWN_METRICS];
+	struct rules *rules;
+	struct own own;
+	struct imported imported;
+	struct otlp_input otlp;
+	struct http_server *http;
+	struct file_watch watch; /* of the file of rules */
 	struct constant_label constants[CLI_LABELS_MAX];
 	char constant_values[CLI_LABELS_MAX][3 * CLI_LABEL_BYTES_MAX + 1];
-	uint64_t records;
+	uint64_t records, window_ns;
 	bool input_ended, page_written; /* of the last page */
+	bool restored;                  /* a page could not be written, and what it went on from is counted already */
 };
 
 /* ---- the page ---- */
 
-static void set_own(struct expose *expose, unsigned int metric, const char *label, uint64_t value)
+static bool make_page(void *context, struct page *page)
 {
-	struct label_text text = { label, strlen(label) };
-
-	series_set(metric_get(&expose->own[metric], &text), (double)value);
-}
-
-/* Every reason is there from the start: a rate of a counter that comes into being with its first event misses it. */
-static void update_own(struct expose *expose)
-{
-	set_own(expose, LINES, "", expose->reader.lines);
-	for (enum json_status status = JSON_OK + 1; status < JSON_STATUSES; status++)
-		set_own(expose, BAD_LINES, json_status_word(status), expose->reader.bad_by_reason[status]);
-	set_own(expose, IGNORED_RECORDS, "", expose->rules.ignored);
-	set_own(expose, BAD_VALUES, "", expose->rules.bad_values);
-}
-
-static bool make_page(struct expose *expose, struct page *page)
-{
+	struct expose *expose = context;
 	unsigned int n_constants = expose->options.cli.n_labels;
 
-	update_own(expose);
-	rules_expose(&expose->rules, page, expose->constants, n_constants);
-	for (unsigned int i = 0; i < OWN_METRICS; i++)
-		page_add_metric(page, &expose->own[i], expose->constants, n_constants);
+	page->created = expose->options.created;
+	own_update(&expose->own, &expose->reader, expose->rules, &expose->imported, expose->http);
+	imported_expose(&expose->imported, page, expose->constants, n_constants);
+	page_end(page);
 	if (page->failed)
 		diag_print_errno(DIAG_ERROR, ENOMEM, "cannot make the page");
 	return !page->failed;
 }
 
-static void write_page(struct expose *expose)
+static bool make_request(struct expose *expose, struct page *page)
+{
+	const struct clock *clock = &expose->session.clock;
+	struct otlp_request request = { .page = page,
+					.constants = expose->constants,
+					.n_constants = expose->options.cli.n_labels,
+					.start_wall_ns = clock_wall_ns(clock, expose->session.started_ns),
+					.now_wall_ns = clock_wall_ns(clock, clock_monotonic_ns()) };
+
+	own_update(&expose->own, &expose->reader, expose->rules, &expose->imported, NULL);
+	otlp_begin(&request);
+	imported_export(&expose->imported, &request);
+	otlp_end(&request);
+	if (page->failed)
+		diag_print_errno(DIAG_ERROR, ENOMEM, "cannot make the request");
+	return !page->failed;
+}
+
+static bool write_page(struct expose *expose)
 {
 	struct page page = { .bytes = NULL };
+	bool made = expose->options.kind == OUTPUT_OTLP ? make_request(expose, &page) : make_page(expose, &page);
 
-	if (!make_page(expose, &page))
-		expose->session.failed = true;
-	else if (!expose->options.textfile)
+	if (made)
 		session_put_line(&expose->session, page.bytes, page.length, false);
-	else if (!textfile_write(expose->options.textfile, page.bytes, page.length))
-		expose->session.failed = true;
 	page_clear(&page);
+	return made;
 }
 
 /* A page may be larger than a pipe, and its reader may take its time. Only a signal ends that: then session_close() gives
@@ -114,11 +99,80 @@ static void flush_page(void *context)
 		loop_stop(&session->loop);
 }
 
+/* ---- the textfile ---- */
+
+/* Adds what the file holds to what has been counted since it was written last. */
+static void go_on(struct expose *expose, const char *bytes, size_t length)
+{
+	struct restore restore = { .path = expose->options.textfile,
+				   .metrics = expose->imported.hosts,
+				   .n_metrics = expose->imported.n_hosts,
+				   .constants = expose->constants,
+				   .n_constants = expose->options.cli.n_labels };
+
+	restore_page(&restore, bytes, length);
+}
+
+/* What was imported is no part of this: it is as its producers have it. */
+static void clear_values(struct expose *expose)
+{
+	for (unsigned int i = 0; i < expose->imported.n_hosts; i++)
+		metric_clear_values(expose->imported.hosts[i]);
+}
+
+static void expire(struct expose *expose)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	rules_expire(expose->rules, now_ns);
+	imported_expire(&expose->imported, now_ns);
+}
+
+static bool replace_textfile(struct expose *expose)
+{
+	struct page page = { .bytes = NULL };
+	size_t length = 0;
+	char *old = NULL;
+	bool done = expose->restored || textfile_read(expose->options.textfile, &old, &length);
+
+	if (done && !expose->restored)
+		go_on(expose, old, length);
+	free(old);
+	expire(expose);
+	expose->restored = done;
+	done = done && make_page(expose, &page) && textfile_write(expose->options.textfile, page.bytes, page.length);
+	page_clear(&page);
+	if (!done)
+		return false;
+	clear_values(expose);
+	expose->restored = false;
+	return true;
+}
+
+static bool write_textfile(struct expose *expose)
+{
+	int lock = textfile_lock(expose->options.textfile);
+	bool done = lock >= 0 && replace_textfile(expose);
+
+	if (lock >= 0)
+		textfile_unlock(lock);
+	return done;
+}
+
+/* ---- the end ---- */
+
 static void write_last_page(struct expose *expose)
 {
-	write_page(expose);
 	expose->page_written = true;
-	flush_page(expose);
+	if (expose->options.kind == OUTPUT_ONCE || expose->options.kind == OUTPUT_OTLP) {
+		expose->session.failed |= !write_page(expose);
+		flush_page(expose);
+		return;
+	}
+	if (expose->options.kind == OUTPUT_TEXTFILE)
+		expose->session.failed |= !write_textfile(expose);
+	if (expose->options.kind != OUTPUT_LISTEN || !expose->options.linger)
+		loop_stop(&expose->session.loop);
 }
 
 /* ---- input ---- */
@@ -131,10 +185,15 @@ static bool has_enough(const struct expose *expose)
 static void take_input(struct expose *expose)
 {
 	enum reader_state state = reader_fill(&expose->reader);
+	uint64_t now_ns = clock_monotonic_ns();
 	struct record_view record;
 
+	rules_set_time(expose->rules, now_ns, clock_wall_ns(&expose->session.clock, now_ns));
+	expose->imported.now_ns = now_ns;
+	expose->imported.now_wall_ns = clock_wall_ns(&expose->session.clock, now_ns);
 	while (!has_enough(expose) && reader_next(&expose->reader, &record)) {
-		rules_apply(&expose->rules, &record);
+		if (!otlp_input_take(&expose->otlp, expose->rules, &expose->imported, &record))
+			rules_apply(expose->rules, &record);
 		expose->records++;
 	}
 	reader_report(&expose->reader, false);
@@ -152,15 +211,6 @@ static void on_input(void *context)
 		return;
 	loop_unwatch(&expose->session.loop, expose->reader.fd);
 	write_last_page(expose);
-}
-
-static void on_interval(void *context)
-{
-	struct expose *expose = context;
-
-	reader_report(&expose->reader, false);
-	if (!expose->page_written)
-		write_page(expose);
 }
 
 /* The loop was stopped, but not by the end of input: takes what still comes, but at the end of --duration only what is
@@ -184,6 +234,143 @@ static void drain_input(struct expose *expose)
 	}
 }
 
+/* ---- rules ---- */
+
+static struct rules *open_rules(const struct expose *expose, enum exit_code *code)
+{
+	const struct options *options = &expose->options;
+	const struct rules_source source = { .builtin = !options->no_builtin,
+					     .texts = options->metrics,
+					     .n_texts = options->n_metrics,
+					     .path = options->rules_path,
+					     .ttl_ns = options->ttl_ns,
+					     .series_max = options->series_max,
+					     .exemplars =
+						     options->kind == OUTPUT_LISTEN || options->kind == OUTPUT_OTLP,
+					     .constants = expose->constants,
+					     .n_constants = options->cli.n_labels };
+	struct rules *rules = calloc(1, sizeof(*rules));
+	uint64_t seed = options->seed;
+
+	*code = EXIT_FAILED;
+	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		seed = clock_monotonic_ns();
+	if (rules)
+		*code = rules_open(rules, &source, seed);
+	if (!*code)
+		return rules;
+	if (rules)
+		rules_close(rules);
+	free(rules);
+	return NULL;
+}
+
+static void drop_rules(struct rules *rules)
+{
+	if (rules)
+		rules_close(rules);
+	free(rules);
+}
+
+/* The metrics that are counted here, in the order of the page. */
+static bool set_hosts(struct expose *expose, struct rules *rules)
+{
+	struct metric **hosts = calloc(OWN_METRICS + rules->n_metrics, sizeof(struct metric *));
+	unsigned int n = 0;
+
+	if (!hosts)
+		return false;
+	for (unsigned int i = 0; i < rules->n_metrics; i++)
+		hosts[n++] = &rules->metrics[i];
+	for (unsigned int i = 0; i < OWN_METRICS; i++)
+		hosts[n++] = &expose->own.metrics[i];
+	imported_set_hosts(&expose->imported, hosts, n);
+	return true;
+}
+
+/* All of the new rules come into force between two records, or none. */
+static void reload_rules(void *context)
+{
+	struct expose *expose = context;
+	enum exit_code code;
+	struct rules *rules = expose->options.rules_path ? open_rules(expose, &code) : NULL;
+
+	if (!expose->options.rules_path)
+		return;
+	if (!rules || !set_hosts(expose, rules)) {
+		drop_rules(rules);
+		expose->own.failed_reloads++;
+		diag_print(DIAG_ERROR, "the rules that were in force stay");
+		return;
+	}
+	expose->own.reloads++;
+	rules_take_over(rules, expose->rules);
+	drop_rules(expose->rules);
+	expose->rules = rules;
+	expose->reader.names = &rules->fields;
+	diag_print(DIAG_INFO, "new rules from '%s'", expose->options.rules_path);
+}
+
+static void on_rules_file(void *context)
+{
+	struct expose *expose = context;
+
+	if (file_watch_changed(&expose->watch))
+		reload_rules(expose);
+}
+
+static enum exit_code watch_rules(struct expose *expose)
+{
+	const char *path = expose->options.rules_path;
+	struct session *session = &expose->session;
+	int error = file_watch_open(&expose->watch, path);
+
+	session_on_hangup(session, reload_rules, expose);
+	if (!error)
+		error = loop_watch(&session->loop, expose->watch.fd, EPOLLIN, on_rules_file, expose);
+	if (error)
+		diag_print_errno(DIAG_WARN, error, "cannot watch '%s': SIGHUP reads it again", path);
+	return EXIT_DONE;
+}
+
+static enum exit_code print_rules(struct expose *expose)
+{
+	struct page page = { .bytes = NULL };
+	struct output output;
+
+	rules_print(expose->rules, &page);
+	if (page.failed || output_open(&output, expose->options.cli.output_path))
+		return EXIT_FAILED;
+	output_put(&output, page.bytes, page.length);
+	page_clear(&page);
+	return output_close(&output, -1) == OUTPUT_FAILED ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- time ---- */
+
+static void on_interval(void *context)
+{
+	struct expose *expose = context;
+
+	if (expose->page_written)
+		return;
+	expose->session.failed |= expose->options.kind == OUTPUT_OTLP ? !write_page(expose) : !write_textfile(expose);
+}
+
+static void on_second(void *context)
+{
+	struct expose *expose = context;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	reader_report(&expose->reader, false);
+	expire(expose);
+	if (now_ns - expose->window_ns < METRIC_WINDOW_NS)
+		return;
+	expose->window_ns = now_ns;
+	for (unsigned int i = 0; i < expose->rules->n_metrics; i++)
+		metric_turn_window(&expose->rules->metrics[i]);
+}
+
 /* ---- the run ---- */
 
 /* Where the page has gone to stdout, the record has no place behind it. */
@@ -195,10 +382,10 @@ static void write_stats(struct expose *expose)
 	record_add_uint(record, "duration_ns", clock_monotonic_ns() - session->started_ns);
 	record_add_uint(record, "lines", expose->reader.lines);
 	record_add_uint(record, "records", expose->records);
-	record_add_uint(record, "ignored", expose->rules.ignored);
+	record_add_uint(record, "ignored", expose->rules->ignored);
 	record_add_uint(record, "bad_lines", expose->reader.bad_lines);
-	record_add_uint(record, "bad_values", expose->rules.bad_values);
-	if (expose->options.textfile) {
+	record_add_uint(record, "bad_values", expose->rules->bad_values + expose->imported.bad_values);
+	if (expose->options.kind == OUTPUT_TEXTFILE || expose->options.kind == OUTPUT_LISTEN) {
 		session_put_aside(session);
 		return;
 	}
@@ -218,43 +405,67 @@ static void open_constants(struct expose *expose)
 	}
 }
 
-static int open_metrics(struct expose *expose)
+static void open_imported(struct expose *expose)
 {
-	int error = rules_open(&expose->rules, builtin_metrics, n_builtin_metrics, builtin_rules, n_builtin_rules);
-
-	for (unsigned int i = 0; i < OWN_METRICS; i++)
-		if (metric_open(&expose->own[i], &own_shapes[i], METRIC_SERIES_MAX))
-			error = -ENOMEM;
-	return error;
+	expose->imported.series_max = expose->options.series_max;
+	expose->imported.ttl_ns = expose->options.ttl_ns;
+	expose->imported.alone = expose->options.kind == OUTPUT_TEXTFILE;
+	otlp_input_open(&expose->otlp, expose->constants, expose->options.cli.n_labels);
 }
 
-static enum exit_code open_all(struct expose *expose)
+static enum exit_code open_input(struct expose *expose)
 {
 	struct session *session = &expose->session;
-	enum exit_code code = session_open(session, &expose->options.cli);
-	int error;
+	int error = own_open(&expose->own) && set_hosts(expose, expose->rules) ? 0 : -ENOMEM;
 
-	if (code)
-		return code;
-	if (expose->options.textfile && !textfile_check(expose->options.textfile))
-		return EXIT_FAILED;
-	open_constants(expose);
-	error = open_metrics(expose);
 	if (!error)
-		error = reader_open(&expose->reader, STDIN_FILENO, "stdin", &expose->rules.fields);
+		error = reader_open(&expose->reader, STDIN_FILENO, "stdin", &expose->rules->fields);
 	if (!error)
 		error = loop_watch(&session->loop, STDIN_FILENO, EPOLLIN, on_input, expose);
+	if (!error)
+		error = loop_every(&session->loop, SECOND_NS, on_second, expose);
 	if (!error && expose->options.cli.interval_ns)
 		error = loop_every(&session->loop, expose->options.cli.interval_ns, on_interval, expose);
-	/* Until the end there is nothing to flush. */
-	loop_before_sleep(&session->loop, NULL, NULL);
+	/* Until the end there is nothing to flush, but requests of OTLP. */
+	if (expose->options.kind != OUTPUT_OTLP)
+		loop_before_sleep(&session->loop, NULL, NULL);
 	if (error)
 		diag_print_errno(DIAG_ERROR, error, "cannot set up");
 	return error ? EXIT_FAILED : EXIT_DONE;
 }
 
+static enum exit_code open_output(struct expose *expose)
+{
+	const struct options *options = &expose->options;
+
+	if (options->kind == OUTPUT_TEXTFILE && !textfile_check(options->textfile))
+		return EXIT_FAILED;
+	if (options->kind != OUTPUT_LISTEN)
+		return EXIT_DONE;
+	expose->http = http_open(&options->http, &expose->session.loop, make_page, expose);
+	return expose->http ? EXIT_DONE : EXIT_FAILED;
+}
+
+static enum exit_code open_all(struct expose *expose)
+{
+	enum exit_code code;
+
+	open_constants(expose);
+	expose->rules = open_rules(expose, &code);
+	if (code)
+		return code;
+	open_imported(expose);
+	code = session_open(&expose->session, &expose->options.cli);
+	if (!code)
+		code = open_output(expose);
+	if (!code && expose->options.rules_path)
+		code = watch_rules(expose);
+	return code ? code : open_input(expose);
+}
+
 static void run(struct expose *expose)
 {
+	expose->window_ns = clock_monotonic_ns();
 	if (isatty(STDIN_FILENO))
 		diag_print(DIAG_WARN, "reading records from the terminal; Ctrl-D ends them");
 	session_ready(&expose->session);
@@ -270,19 +481,28 @@ static void run(struct expose *expose)
 
 static enum exit_code close_all(struct expose *expose)
 {
+	http_close(expose->http);
+	if (expose->options.rules_path)
+		file_watch_close(&expose->watch);
 	reader_close(&expose->reader);
-	for (unsigned int i = 0; i < OWN_METRICS; i++)
-		metric_close(&expose->own[i]);
-	rules_close(&expose->rules);
+	otlp_input_close(&expose->otlp);
+	imported_close(&expose->imported);
+	own_close(&expose->own);
+	drop_rules(expose->rules);
 	return session_close(&expose->session);
 }
 
 int main(int argc, char **argv)
 {
-	static struct expose expose;
+	static struct expose expose = { .watch.fd = -1 };
+	enum exit_code code;
 
 	options_parse(&expose.options, argc, argv);
-	enum exit_code code = open_all(&expose);
+	if (expose.options.print_rules) {
+		expose.rules = open_rules(&expose, &code);
+		return code ? code : print_rules(&expose);
+	}
+	code = open_all(&expose);
 	if (!code)
 		run(&expose);
 	return exit_worse(code, close_all(&expose));

@@ -3,12 +3,27 @@
 #ifndef OTB_EXPOSE_OPTIONS_H
 #define OTB_EXPOSE_OPTIONS_H
 
+#include "cmd/otb-expose/http.h"
 #include "common/cli/cli.h"
+
+enum { OPTIONS_METRICS_MAX = 64, OPTIONS_ADDRESS_SIZE = 64 };
+
+enum output_kind { OUTPUT_ONCE, OUTPUT_TEXTFILE, OUTPUT_LISTEN, OUTPUT_OTLP };
 
 struct options {
 	struct cli cli;
-	bool once;            /* --once was given, which is the default too */
-	const char *textfile; /* NULL: the page goes to the output */
+	enum output_kind kind;
+	const char *textfile;
+	char address[OPTIONS_ADDRESS_SIZE]; /* of --listen, which http.address points to */
+	struct http_options http;
+	bool linger;
+	const char *metrics[OPTIONS_METRICS_MAX]; /* --metric */
+	unsigned int n_metrics;
+	const char *rules_path;
+	bool no_builtin, print_rules, created;
+	uint64_t ttl_ns;
+	unsigned int series_max;
+	uint64_t seed; /* 0: one of its own */
 };
 
 /* Parses the command line: exits on help, version and usage errors. */

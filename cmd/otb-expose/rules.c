@@ -5,441 +5,425 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/otb-expose/rules_file.h"
+#include "common/cli/cli.h"
+#include "common/cli/diag.h"
+#include "common/record/threshold.h"
 #include "common/record/utf8.h"
+
+enum { ANY_EVENT = -1 };
 
 /* A rule whose names have become numbers. */
 struct bound_rule {
 	const struct rule *rule;
-	int event;
-	int value, where;               /* in rules->fields; -1: none */
-	int sources[METRIC_LABELS_MAX]; /* the same; -1: a constant */
+	struct metric *metric;
+	int event; /* in rules->events, or ANY_EVENT */
+	unsigned int order;
 };
 
-/* ---- the rules that are built in ---- */
+/* ---- reading rules ---- */
 
-enum {
-	SEGMENTS,
-	RETRANSMITS,
-	BYTES,
-	FAILURES,
-	SYNACK_RETRANSMITS,
-	SRTT,
-	LOST_RECORDS,
-	LOST_SEGMENTS,
-	SUPPRESSED_RECORDS,
-	SUPPRESSED_SEGMENTS,
-	GC_PAUSE,
-	STOP,
-	STOPS,
-	STOPPED,
-	GC_CYCLES,
-	GC_CYCLE,
-	GC_ASSISTS,
-	GC_ASSIST_TIME,
-	GC_ASSIST,
-	GC_LIVE,
-	GC_MARKED,
-	GC_GOAL,
-	GOROUTINES,
-	PROCESSORS,
-};
+static const struct rule *find_rule_of(const struct rules *rules, const char *name)
+{
+	for (unsigned int i = 0; i < rules->n_list; i++)
+		if (!strcmp(rules->list[i]->shape.name, name))
+			return rules->list[i];
+	return NULL;
+}
 
-/* From the loopback device to a satellite link. */
-static const double srtt_seconds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
-				       0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5 };
+/* Takes a rule over, but not one that contradicts what is known of its metric. */
+static bool keep_rule(struct rules *rules, struct rule *rule)
+{
+	const struct rule *first = find_rule_of(rules, rule->shape.name);
+	struct rule **list;
 
-/* From a stop that finds every P idle to a program that hangs. */
-static const double pause_seconds[] = { 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
-					0.005,   0.01,     0.025,   0.05,   0.1,     0.25,   1 };
-static const double cycle_seconds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-					0.05,   0.1,     0.25,   0.5,   1,      2.5,   10 };
+	if (first && !shape_equals(&first->shape, &rule->shape)) {
+		diag_print(DIAG_WARN, "left out: '%s': there is a '%s' of another type, with other labels or buckets",
+			   rule->text, rule->shape.name);
+		rule_clear(rule);
+		free(rule);
+		return true;
+	}
+	list = realloc(rules->list, (rules->n_list + 1) * sizeof(struct rule *));
+	if (!list)
+		return false;
+	rules->list = list;
+	list[rules->n_list++] = rule;
+	return true;
+}
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+static bool check_constants(const struct rule *rule, const struct rules_source *source)
+{
+	for (unsigned int i = 0; i < source->n_constants; i++)
+		for (unsigned int j = 0; j < rule->n_labels; j++)
+			if (!strcmp(source->constants[i].name, rule->labels[j].name)) {
+				diag_print(DIAG_ERROR, "--label: '%s' is a label of %s already",
+					   source->constants[i].name, rule->shape.name);
+				return false;
+			}
+	return true;
+}
 
-const struct metric_shape builtin_metrics[] = {
-	[SEGMENTS] = {
-		.name = "otb_tcp_retransmit_segments_total",
-		.type = METRIC_COUNTER,
-		.help = "TCP segments retransmitted, as the kernel counts them in TcpRetransSegs (SYN-ACKs included).",
-		.labels = { "reason", "comm" },
-	},
-	[RETRANSMITS] = {
-		.name = "otb_tcp_retransmits_total",
-		.type = METRIC_COUNTER,
-		.help = "Attempts to retransmit, each of one or more TCP segments (SYN-ACKs included).",
-		.labels = { "reason", "comm" },
-	},
-	[BYTES] = {
-		.name = "otb_tcp_retransmit_bytes_total",
-		.type = METRIC_COUNTER,
-		.help = "Bytes of payload in retransmitted TCP segments.",
-		.labels = { "reason", "comm" },
-	},
-	[FAILURES] = {
-		.name = "otb_tcp_retransmit_failures_total",
-		.type = METRIC_COUNTER,
-		.help = "Attempts to retransmit that failed in the host (kernels since 6.17 report them).",
-		.labels = { "error", "comm" },
-	},
-	[SYNACK_RETRANSMITS] = {
-		.name = "otb_tcp_synack_retransmits_total",
-		.type = METRIC_COUNTER,
-		.help = "SYN-ACKs retransmitted, by the process that listens.",
-		.labels = { "comm" },
-	},
-	[SRTT] = {
-		.name = "otb_tcp_retransmit_srtt_seconds",
-		.type = METRIC_HISTOGRAM,
-		.help = "Smoothed round-trip time of the connection when it retransmitted.",
-		.labels = { "reason" },
-		.bounds = srtt_seconds,
-		.n_bounds = LENGTH(srtt_seconds),
-	},
-	[LOST_RECORDS] = {
-		.name = "otb_lost_records_total",
-		.type = METRIC_COUNTER,
-		.help = "Records that a tool lost, by the place where it lost them.",
-		.labels = { "tool", "where" },
-	},
-	[LOST_SEGMENTS] = {
-		.name = "otb_lost_segments_total",
-		.type = METRIC_COUNTER,
-		.help = "Retransmitted TCP segments in lost records.",
-		.labels = { "tool", "where" },
-	},
-	[SUPPRESSED_RECORDS] = {
-		.name = "otb_suppressed_records_total",
-		.type = METRIC_COUNTER,
-		.help = "Records that a tool held back as its --max-rate says.",
-		.labels = { "tool" },
-	},
-	[SUPPRESSED_SEGMENTS] = {
-		.name = "otb_suppressed_segments_total",
-		.type = METRIC_COUNTER,
-		.help = "Retransmitted TCP segments in records held back.",
-		.labels = { "tool" },
-	},
-	[GC_PAUSE] = {
-		.name = "go_memory_gc_pause_duration_seconds",
-		.type = METRIC_HISTOGRAM,
-		.help = "Stops of the world of a Go program for its garbage collector, as its runtime counts them.",
-		.labels = { "reason", "comm" },
-		.bounds = pause_seconds,
-		.n_bounds = LENGTH(pause_seconds),
-	},
-	[STOP] = {
-		.name = "otb_go_stop_the_world_duration_seconds",
-		.type = METRIC_HISTOGRAM,
-		.help = "Stops of the world of a Go program for anything but its garbage collector.",
-		.labels = { "reason", "comm" },
-		.bounds = pause_seconds,
-		.n_bounds = LENGTH(pause_seconds),
-	},
-	[STOPS] = {
-		.name = "otb_go_stops_the_world_total",
-		.type = METRIC_COUNTER,
-		.help = "Stops of the world of a Go program, for whatever reason.",
-		.labels = { "reason", "comm" },
-	},
-	[STOPPED] = {
-		.name = "otb_go_stopped_the_world_seconds_total",
-		.type = METRIC_COUNTER,
-		.help = "Time for which a Go program was stopped, for whatever reason.",
-		.labels = { "reason", "comm" },
-	},
-	[GC_CYCLES] = {
-		.name = "go_memory_gc_cycles_total",
-		.type = METRIC_COUNTER,
-		.help = "Completed GC cycles of a Go program.",
-		.labels = { "trigger", "comm" },
-	},
-	[GC_CYCLE] = {
-		.name = "otb_go_gc_cycle_duration_seconds",
-		.type = METRIC_HISTOGRAM,
-		.help = "GC cycles of a Go program, from the first stop of the world to the end of the last.",
-		.labels = { "trigger", "comm" },
-		.bounds = cycle_seconds,
-		.n_bounds = LENGTH(cycle_seconds),
-	},
-	[GC_ASSISTS] = {
-		.name = "otb_go_gc_assists_total",
-		.type = METRIC_COUNTER,
-		.help = "Times that a goroutine had to help marking before it was given memory.",
-		.labels = { "comm" },
-	},
-	[GC_ASSIST_TIME] = {
-		.name = "otb_go_gc_assist_seconds_total",
-		.type = METRIC_COUNTER,
-		.help = "Time that goroutines spent helping to mark.",
-		.labels = { "comm" },
-	},
-	[GC_ASSIST] = {
-		.name = "otb_go_gc_assist_duration_seconds",
-		.type = METRIC_HISTOGRAM,
-		.help = "Assists one by one (otb-gcpause --assists).",
-		.labels = { "comm" },
-		.bounds = pause_seconds,
-		.n_bounds = LENGTH(pause_seconds),
-	},
-	[GC_LIVE] = {
-		.name = "otb_go_gc_heap_live_bytes",
-		.type = METRIC_GAUGE,
-		.help = "Heap of a Go program when its last GC cycle began.",
-		.labels = { "comm", "pid" },
-	},
-	[GC_MARKED] = {
-		.name = "otb_go_gc_heap_marked_bytes",
-		.type = METRIC_GAUGE,
-		.help = "Heap of a Go program that its last GC cycle found in use.",
-		.labels = { "comm", "pid" },
-	},
-	[GC_GOAL] = {
-		.name = "go_memory_gc_goal_bytes",
-		.type = METRIC_GAUGE,
-		.help = "Heap size target for the end of the last GC cycle of a Go program.",
-		.labels = { "comm", "pid" },
-	},
-	[GOROUTINES] = {
-		.name = "go_goroutine_count",
-		.type = METRIC_GAUGE,
-		.help = "Goroutines of a Go program at the end of its last GC cycle.",
-		.labels = { "comm", "pid" },
-	},
-	[PROCESSORS] = {
-		.name = "go_processor_limit",
-		.type = METRIC_GAUGE,
-		.help = "GOMAXPROCS of a Go program in its last GC cycle.",
-		.labels = { "comm", "pid" },
-	},
-};
+/* Parses and keeps a rule. What is wrong in it has been said if there is no file to say where. */
+static enum exit_code add_rule(struct rules *rules, const struct rules_source *source, const char *text,
+			       struct lexer *lexer)
+{
+	struct rule *rule = calloc(1, sizeof(*rule));
 
-/* A summary stands for the single events it adds up, which its tool then does not write. It knows the reasons of the
- * attempts, but those of the segments and bytes only when it is made by reason: else that label stays empty. */
-#define SUMMARY "tcp_retransmit_summary"
+	if (rule && rule_parse(rule, lexer, text, &rules->fields)) {
+		if (check_constants(rule, source) && keep_rule(rules, rule))
+			return EXIT_DONE;
+	}
+	if (rule)
+		rule_clear(rule);
+	free(rule);
+	return EXIT_USAGE;
+}
 
-const struct rule builtin_rules[] = {
-	{ .event = "tcp_retransmit", .metric = SEGMENTS, .value = "segments" },
-	{ .event = "tcp_retransmit", .metric = RETRANSMITS },
-	{ .event = "tcp_retransmit", .metric = BYTES, .value = "bytes" },
-	{ .event = "tcp_retransmit", .metric = FAILURES, .where = "error" },
-	{ .event = "tcp_retransmit", .metric = SRTT, .value = "srtt_us", .scale = 1e-6 },
-	{ .event = "tcp_synack_retransmit", .metric = SEGMENTS, .value = "segments" },
-	{ .event = "tcp_synack_retransmit", .metric = RETRANSMITS },
-	{ .event = "tcp_synack_retransmit", .metric = BYTES, .value = "bytes" },
-	{ .event = "tcp_synack_retransmit", .metric = FAILURES, .where = "error" },
-	{ .event = "tcp_synack_retransmit", .metric = SYNACK_RETRANSMITS },
-	{ .event = SUMMARY, .metric = SEGMENTS, .value = "segments" },
-	{ .event = SUMMARY, .metric = BYTES, .value = "bytes" },
-	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_syn", .sources = { "=syn", "comm" } },
-	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_rto", .sources = { "=rto", "comm" } },
-	{ .event = SUMMARY,
-	  .metric = RETRANSMITS,
-	  .value = "retransmits_loss_recovery",
-	  .sources = { "=loss_recovery", "comm" } },
-	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_fast", .sources = { "=fast", "comm" } },
-	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_tlp", .sources = { "=tlp", "comm" } },
-	{ .event = SUMMARY, .metric = RETRANSMITS, .value = "retransmits_other", .sources = { "=other", "comm" } },
-	{ .event = "gc_pause",
-	  .metric = GC_PAUSE,
-	  .value = "duration_ns",
-	  .scale = 1e-9,
-	  .where = "reason",
-	  .prefix = "gc_" },
-	{ .event = "gc_pause",
-	  .metric = STOP,
-	  .value = "duration_ns",
-	  .scale = 1e-9,
-	  .where = "reason",
-	  .prefix = "gc_",
-	  .without_prefix = true },
-	{ .event = "gc_pause", .metric = STOPS },
-	{ .event = "gc_pause", .metric = STOPPED, .value = "duration_ns", .scale = 1e-9 },
-	{ .event = "gc_pause_summary", .metric = STOPS, .value = "count" },
-	{ .event = "gc_pause_summary", .metric = STOPPED, .value = "total_ns", .scale = 1e-9 },
-	{ .event = "gc_cycle", .metric = GC_CYCLES },
-	{ .event = "gc_cycle", .metric = GC_CYCLE, .value = "duration_ns", .scale = 1e-9 },
-	{ .event = "gc_cycle", .metric = GC_ASSISTS, .value = "assists" },
-	{ .event = "gc_cycle", .metric = GC_ASSIST_TIME, .value = "assist_ns", .scale = 1e-9 },
-	{ .event = "gc_cycle", .metric = GC_LIVE, .value = "heap_live_bytes" },
-	{ .event = "gc_cycle", .metric = GC_MARKED, .value = "heap_marked_bytes" },
-	{ .event = "gc_cycle", .metric = GC_GOAL, .value = "heap_goal_bytes" },
-	{ .event = "gc_cycle", .metric = GOROUTINES, .value = "goroutines" },
-	{ .event = "gc_cycle", .metric = PROCESSORS, .value = "gomaxprocs" },
-	{ .event = "gc_assist", .metric = GC_ASSIST, .value = "duration_ns", .scale = 1e-9 },
-	{ .event = "lost", .metric = LOST_RECORDS, .value = "count" },
-	{ .event = "lost", .metric = LOST_SEGMENTS, .value = "segments" },
-	{ .event = "suppressed", .metric = SUPPRESSED_RECORDS, .value = "count" },
-	{ .event = "suppressed", .metric = SUPPRESSED_SEGMENTS, .value = "segments" },
-};
+/* `origin` is what messages call the texts. */
+static enum exit_code add_texts(struct rules *rules, const struct rules_source *source, const char *origin,
+				const char *const *texts, unsigned int n)
+{
+	struct lexer lexer = { .text = NULL };
+	enum exit_code code = EXIT_DONE;
 
-const unsigned int n_builtin_metrics = LENGTH(builtin_metrics);
-const unsigned int n_builtin_rules = LENGTH(builtin_rules);
+	for (unsigned int i = 0; i < n && !code; i++) {
+		code = add_rule(rules, source, texts[i], &lexer);
+		if (code && lexer_failed(&lexer))
+			diag_print(DIAG_ERROR, "%s '%s': column %zu: %s", origin, texts[i], lexer.column, lexer.error);
+	}
+	return code;
+}
+
+static enum exit_code add_file(struct rules *rules, const struct rules_source *source, const struct rules_file *file)
+{
+	struct lexer lexer = { .text = NULL };
+	enum exit_code code = EXIT_DONE;
+
+	for (unsigned int i = 0; i < file->n_rules && !code; i++) {
+		code = add_rule(rules, source, file->rules[i].text, &lexer);
+		if (code && lexer_failed(&lexer))
+			rules_file_complain(file, i, lexer.column, lexer.error);
+	}
+	return code;
+}
+
+/* The program's own come first, so that nobody's rule can take a name of theirs. */
+static enum exit_code add_all(struct rules *rules, const struct rules_source *source)
+{
+	struct rules_file file = { .builtin = true };
+	enum exit_code code = EXIT_DONE;
+
+	if (source->path && !rules_file_open(&file, source->path))
+		code = EXIT_USAGE;
+	if (!code && source->builtin && file.builtin)
+		code = add_texts(rules, source, "built-in rule", builtin_rules, n_builtin_rules);
+	if (!code)
+		code = add_texts(rules, source, "--metric", source->texts, source->n_texts);
+	if (!code)
+		code = add_file(rules, source, &file);
+	rules_file_close(&file);
+	return code;
+}
 
 /* ---- binding ---- */
 
-static bool bind_name(struct json_names *names, const char *name, int *number)
+static struct metric *find_metric(struct rules *rules, const char *name)
 {
-	*number = name ? json_names_add(names, name) : -1;
-	return !name || *number >= 0;
+	for (unsigned int i = 0; i < rules->n_metrics; i++)
+		if (!strcmp(rules->metrics[i].shape->name, name))
+			return &rules->metrics[i];
+	return NULL;
 }
 
-static bool bind_rule(struct rules *rules, const struct rule *rule, struct bound_rule *bound)
+static bool open_metrics(struct rules *rules, const struct rules_source *source)
 {
-	const struct metric *metric = &rules->metrics[rule->metric];
-	bool fits = bind_name(&rules->events, rule->event, &bound->event) &&
-		    bind_name(&rules->fields, rule->value, &bound->value) &&
-		    bind_name(&rules->fields, rule->where, &bound->where);
+	rules->metrics = calloc(rules->n_list + 1, sizeof(*rules->metrics));
+	if (!rules->metrics)
+		return false;
+	for (unsigned int i = 0; i < rules->n_list; i++) {
+		struct rule *rule = rules->list[i];
 
-	bound->rule = rule;
-	for (unsigned int i = 0; fits && i < metric->n_labels; i++) {
-		const char *source = rule->sources[0] ? rule->sources[i] : metric->shape->labels[i];
-
-		fits = bind_name(&rules->fields, source[0] == '=' ? NULL : source, &bound->sources[i]);
+		if (find_metric(rules, rule->shape.name))
+			continue;
+		if (!rule->has_ttl)
+			rule->shape.ttl_ns = source->ttl_ns;
+		rule->shape.has_exemplars = source->exemplars;
+		if (metric_open(&rules->metrics[rules->n_metrics++], &rule->shape,
+				rule->series_max ? rule->series_max : source->series_max))
+			return false;
 	}
-	return fits;
+	return true;
 }
 
-/* In the order of the events, and of one event in that of the list: the array holds them in that order already. */
+static bool bind_rule(struct rules *rules, const struct rule *rule, const char *event)
+{
+	int number = event ? json_names_add(&rules->events, event) : ANY_EVENT;
+	struct bound_rule *bound = &rules->bound[rules->n_bound];
+
+	if (event && number < 0) {
+		diag_print(DIAG_ERROR, "more than %d events in all rules", JSON_NAMES_MAX);
+		return false;
+	}
+	*bound = (struct bound_rule){ rule, find_metric(rules, rule->shape.name), number, rules->n_bound };
+	rules->n_bound++;
+	rules->n_of_any += !event;
+	return true;
+}
+
+/* By event, those of any last; of one event in the order of the list. */
 static int compare_events(const void *a, const void *b)
 {
 	const struct bound_rule *left = a, *right = b;
+	unsigned int event_left = (unsigned int)left->event, event_right = (unsigned int)right->event;
 
-	if (left->event != right->event)
-		return left->event < right->event ? -1 : 1;
-	return left->rule < right->rule ? -1 : left->rule > right->rule;
+	if (event_left != event_right)
+		return event_left < event_right ? -1 : 1;
+	return left->order < right->order ? -1 : left->order > right->order;
 }
 
-int rules_open(struct rules *rules, const struct metric_shape *shapes, unsigned int n_shapes, const struct rule *list,
-	       unsigned int n_rules)
+static bool bind_rules(struct rules *rules)
 {
+	rules->bound = calloc((size_t)rules->n_list * RULE_EVENTS_MAX + 1, sizeof(*rules->bound));
+	if (!rules->bound)
+		return false;
+	for (unsigned int i = 0; i < rules->n_list; i++) {
+		const struct rule *rule = rules->list[i];
+
+		if (!rule->n_events && !bind_rule(rules, rule, NULL))
+			return false;
+		for (unsigned int j = 0; j < rule->n_events; j++)
+			if (!bind_rule(rules, rule, rule->events[j]))
+				return false;
+	}
+	qsort(rules->bound, rules->n_bound, sizeof(*rules->bound), compare_events);
+	for (unsigned int i = rules->n_bound - rules->n_of_any; i-- > 0;)
+		rules->first[rules->bound[i].event] = i;
+	return true;
+}
+
+enum exit_code rules_open(struct rules *rules, const struct rules_source *source, uint64_t seed)
+{
+	enum exit_code code;
+
 	memset(rules, 0, sizeof(*rules));
+	random_seed(&rules->random, seed);
 	json_names_init(&rules->fields);
 	json_names_init(&rules->events);
-	json_names_add(&rules->fields, "event"); /* is number 0 */
-	rules->metrics = calloc(n_shapes, sizeof(*rules->metrics));
-	rules->bound = calloc(n_rules, sizeof(*rules->bound));
-	if (!rules->metrics || !rules->bound)
-		return -ENOMEM;
-	for (; rules->n_metrics < n_shapes; rules->n_metrics++)
-		if (metric_open(&rules->metrics[rules->n_metrics], &shapes[rules->n_metrics], METRIC_SERIES_MAX))
-			return -ENOMEM;
-	for (; rules->n_bound < n_rules; rules->n_bound++)
-		if (!bind_rule(rules, &list[rules->n_bound], &rules->bound[rules->n_bound]))
-			return -E2BIG;
-	qsort(rules->bound, rules->n_bound, sizeof(*rules->bound), compare_events);
-	return 0;
+	rules->event = json_names_add(&rules->fields, "event");
+	rules->time = json_names_add(&rules->fields, "time");
+	rules->trace_id = json_names_add(&rules->fields, "trace_id");
+	rules->span_id = json_names_add(&rules->fields, "span_id");
+	rules->threshold = json_names_add(&rules->fields, "sampling_threshold");
+	rules->resource_spans = json_names_add(&rules->fields, "resourceSpans");
+	rules->resource_metrics = json_names_add(&rules->fields, "resourceMetrics");
+	rules->resource_logs = json_names_add(&rules->fields, "resourceLogs");
+	code = add_all(rules, source);
+	if (code)
+		return code;
+	return open_metrics(rules, source) && bind_rules(rules) ? EXIT_DONE : EXIT_FAILED;
 }
 
 void rules_close(struct rules *rules)
 {
 	for (unsigned int i = 0; i < rules->n_metrics; i++)
 		metric_close(&rules->metrics[i]);
+	for (unsigned int i = 0; i < rules->n_list; i++) {
+		rule_clear(rules->list[i]);
+		free(rules->list[i]);
+	}
 	free(rules->metrics);
 	free(rules->bound);
+	free(rules->list);
+	memset(rules, 0, sizeof(*rules));
+}
+
+void rules_take_over(struct rules *rules, struct rules *from)
+{
+	for (unsigned int i = 0; i < rules->n_metrics; i++) {
+		struct metric *old = find_metric(from, rules->metrics[i].shape->name);
+
+		if (old && shape_equals(old->shape, rules->metrics[i].shape))
+			metric_take_over(&rules->metrics[i], old);
+	}
+	rules->ignored = from->ignored;
+	rules->bad_values = from->bad_values;
+	rules->expired = from->expired;
 }
 
 /* ---- counting ---- */
 
-struct label_space {
-	char bytes[METRIC_LABELS_MAX][RULE_LABEL_MAX];
+/* A record, and what it stands for. */
+struct measurement {
+	const struct record_view *record;
+	double adjusted_count; /* how many records it stands for */
 };
 
-/* A label value: of a string its text, of a number or anything else how it is written. */
-static struct label_text read_label(const struct record_view *record, int field, char space[RULE_LABEL_MAX])
+static void read_weight(struct rules *rules, struct measurement *measurement)
 {
-	const struct json_value *value = &record->values[field];
-	const char *text = record->line + value->start;
+	const struct json_value *value = &measurement->record->values[rules->threshold];
+	uint64_t threshold;
 
+	measurement->adjusted_count = 1;
 	if (value->type == VALUE_ABSENT || value->type == VALUE_NULL)
-		return (struct label_text){ "", 0 };
-	size_t length = value->length <= RULE_LABEL_MAX ? value->length : utf8_cut(text, RULE_LABEL_MAX);
-	if (!value->escaped)
-		return (struct label_text){ text, length };
-	length = json_decode(text, value->length, space, RULE_LABEL_MAX);
-	/* \u0000 is legal in JSON, and the end of the page to some of its readers. */
-	for (char *nul; (nul = memchr(space, '\0', length)) != NULL;)
-		*nul = '?';
-	return (struct label_text){ space, length };
-}
-
-static struct label_text read_source(const struct record_view *record, const struct bound_rule *bound, unsigned int i,
-				     struct label_space *space)
-{
-	if (bound->sources[i] >= 0)
-		return read_label(record, bound->sources[i], space->bytes[i]);
-	const char *constant = bound->rule->sources[i] + 1;
-	return (struct label_text){ constant, strlen(constant) };
-}
-
-/* Whether a rule is for this record. */
-static bool record_fits(const struct record_view *record, const struct bound_rule *bound)
-{
-	const char *prefix = bound->rule->prefix;
-	const struct json_value *value;
-
-	if (bound->where < 0)
-		return true;
-	value = &record->values[bound->where];
-	if (value->type == VALUE_ABSENT || !prefix)
-		return value->type != VALUE_ABSENT;
-	return bound->rule->without_prefix !=
-	       (value->length >= strlen(prefix) && !memcmp(record->line + value->start, prefix, strlen(prefix)));
+		return;
+	if (value->type == VALUE_STRING &&
+	    threshold_parse(measurement->record->line + value->start, value->length, &threshold))
+		measurement->adjusted_count = threshold_adjusted_count(threshold);
+	else
+		rules->bad_values++;
 }
 
 /* What the record counts for; false: nothing. */
 static bool read_amount(struct rules *rules, const struct record_view *record, const struct bound_rule *bound,
 			double *amount)
 {
-	enum metric_type type = rules->metrics[bound->rule->metric].shape->type;
+	const struct rule *rule = bound->rule;
+	const struct json_value *value;
 
 	*amount = 1;
-	if (!record_fits(record, bound))
+	if (rule->condition && !condition_holds(rule->condition, record))
 		return false;
-	if (bound->value < 0)
+	if (!rule->value.name)
 		return true;
-	if (record->values[bound->value].type == VALUE_ABSENT)
+	value = field_value(&rule->value, record);
+	if (!value)
 		return false;
-	if (!json_read_double(record->line, &record->values[bound->value], amount) ||
-	    (type == METRIC_COUNTER && *amount < 0)) {
+	if (!field_read_number(value, record, amount) || (rule->shape.type == METRIC_COUNTER && *amount < 0)) {
 		rules->bad_values++;
 		return false;
 	}
-	if (bound->rule->scale != 0)
-		*amount *= bound->rule->scale;
+	*amount = *amount * rule->factor / rule->divisor;
 	/* A summary names every reason there is: those that did not occur need no series. */
-	return type != METRIC_COUNTER || *amount > 0;
+	return rule->shape.type != METRIC_COUNTER || *amount > 0;
 }
 
-static void apply_rule(struct rules *rules, const struct record_view *record, const struct bound_rule *bound)
+struct label_space {
+	char bytes[METRIC_LABELS_MAX][RULE_LABEL_MAX];
+};
+
+/* Writes the replacement, with what the groups matched, into `space`; returns its length. */
+static size_t rewrite(const struct rule_label *label, const struct label_text *text,
+		      const regmatch_t groups[RULE_GROUPS], char space[RULE_LABEL_MAX])
 {
-	struct metric *metric = &rules->metrics[bound->rule->metric];
+	size_t length = 0;
+
+	for (const char *c = label->replacement; *c; c++) {
+		const char *from = c;
+		size_t size = 1;
+
+		if (c[0] == '\\' && c[1] >= '0' && c[1] <= '9') {
+			const regmatch_t *group = &groups[*++c - '0'];
+
+			from = text->bytes + (group->rm_so < 0 ? 0 : group->rm_so);
+			size = group->rm_so < 0 ? 0 : (size_t)(group->rm_eo - group->rm_so);
+		} else if (c[0] == '\\' && c[1] == '\\') {
+			c++;
+		}
+		if (size > RULE_LABEL_MAX - length)
+			size = utf8_cut(from, RULE_LABEL_MAX - length);
+		memcpy(space + length, from, size);
+		length += size;
+	}
+	return length;
+}
+
+static struct label_text rewrite_label(const struct rule_label *label, struct label_text text,
+				       char space[RULE_LABEL_MAX])
+{
+	regmatch_t groups[RULE_GROUPS] = { { .rm_so = 0, .rm_eo = (regoff_t)text.length } };
+	char copy[RULE_LABEL_MAX];
+
+	if (regexec(label->pattern, text.bytes, RULE_GROUPS, groups, REG_STARTEND))
+		return text;
+	/* The text may lie in the very space that it is written to. */
+	memcpy(copy, text.bytes, text.length);
+	text.bytes = copy;
+	return (struct label_text){ space, rewrite(label, &text, groups, space) };
+}
+
+/* \u0000 is legal in JSON, and the end of the page to some of its readers. */
+static struct label_text without_nul(struct label_text text, char space[RULE_LABEL_MAX])
+{
+	if (!memchr(text.bytes, '\0', text.length))
+		return text;
+	memmove(space, text.bytes, text.length);
+	for (char *nul; (nul = memchr(space, '\0', text.length)) != NULL;)
+		*nul = '?';
+	return (struct label_text){ space, text.length };
+}
+
+static struct label_text read_label(const struct record_view *record, const struct rule_label *label,
+				    char space[RULE_LABEL_MAX])
+{
+	const struct json_value *value;
+	struct label_text text = { "", 0 };
+
+	if (label->constant)
+		return (struct label_text){ label->constant, strlen(label->constant) };
+	value = field_value(&label->field, record);
+	if (value)
+		text.length = field_read_text(value, record, space, RULE_LABEL_MAX, &text.bytes);
+	text = without_nul(text, space);
+	return label->pattern ? rewrite_label(label, text, space) : text;
+}
+
+static void copy_id(char *to, size_t size, const struct record_view *record, int field)
+{
+	const struct json_value *value = &record->values[field];
+	bool fits = value->type == VALUE_STRING && value->length == size - 1;
+
+	if (fits)
+		memcpy(to, record->line + value->start, size - 1);
+	to[fits ? size - 1 : 0] = '\0';
+}
+
+/* Whether the identifiers are such is looked at when they are shown: there are many records to one page. */
+static void set_exemplar(const struct rules *rules, const struct metric *metric, struct series *series,
+			 const struct record_view *record, double value)
+{
+	struct exemplar *exemplar;
+
+	if (record->values[rules->trace_id].type != VALUE_STRING)
+		return;
+	exemplar = metric_exemplar(metric, series, value);
+	if (!exemplar)
+		return;
+	copy_id(exemplar->trace_id, sizeof(exemplar->trace_id), record, rules->trace_id);
+	copy_id(exemplar->span_id, sizeof(exemplar->span_id), record, rules->span_id);
+	exemplar->value = value;
+	exemplar->wall_ns = metric->now_wall_ns;
+}
+
+static void apply_rule(struct rules *rules, const struct measurement *measurement, const struct bound_rule *bound)
+{
+	const struct record_view *record = measurement->record;
+	struct metric *metric = bound->metric;
 	struct label_text labels[METRIC_LABELS_MAX];
 	struct label_space space;
+	struct series *series;
 	double amount;
+	uint64_t weight = 1;
 
 	if (!read_amount(rules, record, bound, &amount))
 		return;
-	for (unsigned int i = 0; i < metric->n_labels; i++)
-		labels[i] = read_source(record, bound, i, &space);
-	struct series *series = metric_get(metric, labels);
-	switch (metric->shape->type) {
-	case METRIC_COUNTER:
-		series_add(series, amount);
-		break;
-	case METRIC_GAUGE:
-		series_set(series, amount);
-		break;
-	case METRIC_HISTOGRAM:
-		metric_observe(metric, series, amount, 1);
-		break;
-	}
+	for (unsigned int i = 0; i < bound->rule->n_labels; i++)
+		labels[i] = read_label(record, &bound->rule->labels[i], space.bytes[i]);
+	series = metric_get(metric, labels);
+	set_exemplar(rules, metric, series, record, amount);
+	/* Counters take fractions; how many measurements there are is an integer to every reader. */
+	if (measurement->adjusted_count != 1 && metric->shape->type == METRIC_COUNTER)
+		amount *= measurement->adjusted_count;
+	else if (measurement->adjusted_count != 1)
+		weight = threshold_round(measurement->adjusted_count, &rules->random);
+	metric_add(metric, series, amount, weight);
 }
 
 /* The number of the record's event in rules->events, or -1. */
 static int find_event(const struct rules *rules, const struct record_view *record)
 {
 	char decoded[JSON_NAME_LENGTH_MAX + 4 + JSON_PADDING] = { 0 };
-	const struct json_value *value = &record->values[0];
+	const struct json_value *value = &record->values[rules->event];
 
 	if (value->type != VALUE_STRING)
 		return -1;
@@ -451,22 +435,43 @@ static int find_event(const struct rules *rules, const struct record_view *recor
 
 void rules_apply(struct rules *rules, const struct record_view *record)
 {
+	struct measurement measurement = { .record = record };
 	int event = find_event(rules, record);
-	unsigned int i = 0;
 
-	if (event < 0) {
+	if (event < 0 && !rules->n_of_any) {
 		rules->ignored++;
 		return;
 	}
-	while (rules->bound[i].event != event)
-		i++;
-	for (; i < rules->n_bound && rules->bound[i].event == event; i++)
-		apply_rule(rules, record, &rules->bound[i]);
+	read_weight(rules, &measurement);
+	for (unsigned int i = event < 0 ? rules->n_bound : rules->first[event];
+	     i < rules->n_bound && rules->bound[i].event == event; i++)
+		apply_rule(rules, &measurement, &rules->bound[i]);
+	for (unsigned int i = rules->n_bound - rules->n_of_any; i < rules->n_bound; i++)
+		apply_rule(rules, &measurement, &rules->bound[i]);
 }
 
-void rules_expose(const struct rules *rules, struct page *page, const struct constant_label *constants,
-		  unsigned int n_constants)
+/* ---- time ---- */
+
+void rules_set_time(struct rules *rules, uint64_t now_ns, uint64_t now_wall_ns)
+{
+	for (unsigned int i = 0; i < rules->n_metrics; i++) {
+		rules->metrics[i].now_ns = now_ns;
+		rules->metrics[i].now_wall_ns = now_wall_ns;
+	}
+}
+
+void rules_expire(struct rules *rules, uint64_t now_ns)
 {
 	for (unsigned int i = 0; i < rules->n_metrics; i++)
-		page_add_metric(page, &rules->metrics[i], constants, n_constants);
+		rules->expired += metric_expire(&rules->metrics[i], now_ns);
+}
+
+/* ---- pages ---- */
+
+void rules_print(const struct rules *rules, struct page *page)
+{
+	for (unsigned int i = 0; i < rules->n_list; i++) {
+		page_add_text(page, rules->list[i]->text);
+		page_add_text(page, "\n");
+	}
 }

@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cli/diag.h"
+
+enum { LOCK_PAUSE_MS = 10, LOCK_WAIT_MS = 2000, READ_FIRST = 64 * 1024 };
 
 /* "DIRECTORY/" of a path, "./" where it names none; false: too long. */
 static bool directory_of(const char *path, char directory[PATH_MAX])
@@ -76,15 +80,79 @@ static bool sync_directory(const char *directory)
 	return synced;
 }
 
+int textfile_lock(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	char directory[PATH_MAX];
+	int fd = directory_of(path, directory) ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd < 0) {
+		fail(path, errno);
+		return -1;
+	}
+	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited += LOCK_PAUSE_MS) {
+		if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MS) {
+			diag_print_errno(DIAG_ERROR, errno, "cannot write '%s': its directory is locked", path);
+			close(fd);
+			return -1;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
+void textfile_unlock(int lock)
+{
+	close(lock);
+}
+
+bool textfile_read(const char *path, char **bytes, size_t *length)
+{
+	FILE *stream = fopen(path, "re");
+	size_t capacity = 0, n;
+
+	*bytes = NULL;
+	*length = 0;
+	if (!stream && errno == ENOENT)
+		return true;
+	while (stream) {
+		char *larger = *length < capacity ? *bytes : realloc(*bytes, capacity = 2 * capacity + READ_FIRST);
+
+		if (!larger)
+			break;
+		*bytes = larger;
+		n = fread(larger + *length, 1, capacity - *length, stream);
+		*length += n;
+		if (!n && !ferror(stream)) {
+			fclose(stream);
+			return true;
+		}
+		if (!n)
+			break;
+	}
+	diag_print_errno(DIAG_ERROR, errno, "cannot read '%s'", path);
+	if (stream)
+		fclose(stream);
+	return false;
+}
+
+/* Of one name, so that what a killed writer left behind is gone with the next one: there is a lock. Not *.prom, so that
+ * nobody reads it. */
+static bool temporary_of(const char *path, const char *directory, char temporary[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	return snprintf(temporary, PATH_MAX, "%s.%s.otb-expose", directory, slash ? slash + 1 : path) < PATH_MAX;
+}
+
 bool textfile_write(const char *path, const char *bytes, size_t length)
 {
-	char temporary[PATH_MAX + 32], directory[PATH_MAX];
+	char temporary[PATH_MAX], directory[PATH_MAX];
 
-	if (!directory_of(path, directory))
+	if (!directory_of(path, directory) || !temporary_of(path, directory, temporary))
 		return fail(path, ENAMETOOLONG);
-	/* In the same directory, so that it is a rename; not *.prom, so that nobody reads it. */
-	snprintf(temporary, sizeof(temporary), "%s.otb-expose.XXXXXX", directory);
-	int fd = mkostemp(temporary, O_CLOEXEC);
+	unlink(temporary);
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(path, errno);
 	bool written = write_all(fd, bytes, length) && !fchmod(fd, 0644) && !fsync(fd);

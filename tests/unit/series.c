@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Series and the page: keys, the limit and its overflow series, order, escapes, numbers, histograms. */
+/* Series and the page: keys, the limit and its overflow series, expiry, order, escapes, numbers, histograms, summaries,
+ * and what OpenMetrics has besides. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +25,13 @@ static struct series *get(struct metric *metric, const char *a, const char *b)
 }
 
 /* Makes a page of one metric, closes the metric and compares. */
-static void check_page(const char *what, struct metric *metric, const struct constant_label *constants,
-		       unsigned int n_constants, const char *expected)
+static void check_page_of(enum page_format format, const char *what, struct metric *metric,
+			  const struct constant_label *constants, unsigned int n_constants, const char *expected)
 {
-	struct page page = { .bytes = NULL };
+	struct page page = { .format = format, .created = true };
 
 	page_add_metric(&page, metric, constants, n_constants);
+	page_end(&page);
 	bool same = !page.failed && page.length == strlen(expected) &&
 		    (!page.length || !memcmp(page.bytes, expected, page.length));
 	check(same, "%s", what);
@@ -37,6 +39,12 @@ static void check_page(const char *what, struct metric *metric, const struct con
 		printf("# got:\n%.*s\n", (int)page.length, page.bytes ? page.bytes : "");
 	page_clear(&page);
 	metric_close(metric);
+}
+
+static void check_page(const char *what, struct metric *metric, const struct constant_label *constants,
+		       unsigned int n_constants, const char *expected)
+{
+	check_page_of(PAGE_TEXT, what, metric, constants, n_constants, expected);
 }
 
 static const struct metric_shape counter = {
@@ -73,7 +81,7 @@ static void test_limit(void)
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < DISTINCT; i++) {
 			snprintf(text, sizeof(text), "%d", i);
-			series_add(get(&metric, text, ""), i);
+			metric_add(&metric, get(&metric, text, ""), i, 1);
 			if (!round && i == LIMIT - 1)
 				check(metric.n_series == LIMIT && !metric.overflowed,
 				      "as many as the limit do not overflow");
@@ -100,9 +108,9 @@ static void test_page(void)
 	check_page("a metric without series leaves no trace", &metric, NULL, 0, "");
 
 	metric_open(&metric, &counter, 2);
-	series_add(get(&metric, "b", ""), 2);
-	series_add(get(&metric, "a\"\\\n\t\xc3\xa9", "z"), 1);
-	series_add(get(&metric, "c", ""), 3);
+	metric_add(&metric, get(&metric, "b", ""), 2, 1);
+	metric_add(&metric, get(&metric, "a\"\\\n\t\xc3\xa9", "z"), 1, 1);
+	metric_add(&metric, get(&metric, "c", ""), 3, 1);
 	check_page("order, escapes, overflow, constant labels", &metric, constants, 1,
 		   "# HELP c_total Help.\n# TYPE c_total counter\n"
 		   "c_total{a=\"a\\\"\\\\\\n\t\xc3\xa9\",b=\"z\",tenant=\"q\\\"\"} 1\n"
@@ -115,12 +123,12 @@ static void test_order(void)
 	struct metric metric;
 
 	metric_open(&metric, &counter, METRIC_SERIES_MAX);
-	series_add(get(&metric, "ab", "1"), 5);
-	series_add(get(&metric, "\xc3\xa9", "1"), 6);
-	series_add(get(&metric, "a", "2"), 3);
-	series_add(get(&metric, "aa", "1"), 4);
-	series_add(get(&metric, "a", "1"), 2);
-	series_add(get(&metric, "", "9"), 1);
+	metric_add(&metric, get(&metric, "ab", "1"), 5, 1);
+	metric_add(&metric, get(&metric, "\xc3\xa9", "1"), 6, 1);
+	metric_add(&metric, get(&metric, "a", "2"), 3, 1);
+	metric_add(&metric, get(&metric, "aa", "1"), 4, 1);
+	metric_add(&metric, get(&metric, "a", "1"), 2, 1);
+	metric_add(&metric, get(&metric, "", "9"), 1, 1);
 	check_page("series stand in the order of their bytes", &metric, NULL, 0,
 		   "# HELP c_total Help.\n# TYPE c_total counter\n"
 		   "c_total{a=\"\",b=\"9\"} 1\nc_total{a=\"a\",b=\"1\"} 2\nc_total{a=\"a\",b=\"2\"} 3\n"
@@ -134,8 +142,8 @@ static void check_number(double number, const char *expected)
 	struct metric metric;
 
 	metric_open(&metric, &gauge, METRIC_SERIES_MAX);
-	series_set(metric_get(&metric, NULL), -1);
-	series_set(metric_get(&metric, NULL), number);
+	metric_add(&metric, metric_get(&metric, NULL), -1, 1);
+	metric_add(&metric, metric_get(&metric, NULL), number, 1);
 	snprintf(page, sizeof(page), "# HELP g A\\\\b\\nc\"d\n# TYPE g gauge\ng %s\n", expected);
 	check_page(expected, &metric, NULL, 0, page);
 }
@@ -173,8 +181,8 @@ static void test_histogram(void)
 	metric_open(&metric, &histogram, METRIC_SERIES_MAX);
 	struct series *series = metric_get(&metric, &label);
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		metric_observe(&metric, series, values[i], 1);
-	metric_observe(&metric, series, 0.5, 10);
+		metric_add(&metric, series, values[i], 1);
+	metric_add(&metric, series, 0.5, 10);
 	check_page("buckets are cumulative, and bounds belong to them", &metric, NULL, 0,
 		   "# HELP h_seconds H.\n# TYPE h_seconds histogram\n"
 		   "h_seconds_bucket{a=\"x\",le=\"0.005\"} 2\nh_seconds_bucket{a=\"x\",le=\"1\"} 14\n"
@@ -182,10 +190,126 @@ static void test_histogram(void)
 		   "h_seconds_sum{a=\"x\"} 110.111\nh_seconds_count{a=\"x\"} 17\n");
 }
 
+/* ---- time ---- */
+
+static void test_expiry(void)
+{
+	enum { SERIES = 1500 };
+	struct metric_shape shape = counter;
+	struct metric metric;
+	char text[16];
+	bool right = true;
+
+	shape.ttl_ns = 100;
+	metric_open(&metric, &shape, SERIES);
+	for (int i = 0; i < SERIES; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		metric.now_ns = i % 3 ? 1000 : 1050;
+		metric_add(&metric, get(&metric, text, "x"), i, 1);
+	}
+	check(!metric_expire(&metric, 1099), "nothing is old enough");
+	check(get(&metric, "more", "x") == metric.overflow, "and there is no place");
+	check(metric_expire(&metric, 1100) == SERIES / 3 * 2 && metric.n_series == SERIES / 3, "two of three expire");
+	for (int i = 0; i < SERIES; i += 3) {
+		snprintf(text, sizeof(text), "%d", i);
+		right &= get(&metric, text, "x")->value == i;
+	}
+	check(right && metric.n_series == SERIES / 3, "the others are found where they are now");
+	check(get(&metric, "more", "x") != metric.overflow, "what went has left its place");
+	check(get(&metric, "1", "x")->value == 0, "what comes back begins anew");
+	metric_close(&metric);
+}
+
+static void test_take_over(void)
+{
+	struct metric_shape same = counter, other = counter;
+	struct metric metric, next;
+
+	other.labels[1] = "c";
+	check(shape_equals(&counter, &same) && !shape_equals(&counter, &other), "shapes differ by their labels");
+	metric_open(&metric, &counter, 10);
+	metric_open(&next, &same, 10);
+	metric_add(&metric, get(&metric, "x", "y"), 17, 1);
+	metric_take_over(&next, &metric);
+	check(get(&next, "x", "y")->value == 17 && !metric.n_series, "series go over");
+	metric_close(&metric);
+	metric_close(&next);
+}
+
+/* ---- summaries, and OpenMetrics ---- */
+
+static void test_summary(void)
+{
+	static const double quantiles[] = { 0.5, 0.99, 1 };
+	static const struct metric_shape summary = {
+		.name = "s_bytes",
+		.type = METRIC_SUMMARY,
+		.help = "S.",
+		.quantiles = quantiles,
+		.n_quantiles = 3,
+	};
+	struct metric metric;
+
+	metric_open(&metric, &summary, METRIC_SERIES_MAX);
+	struct series *series = metric_get(&metric, NULL);
+	metric_add(&metric, series, 4096, 3);
+	check_page(
+		"quantiles, sum and count", &metric, NULL, 0,
+		"# HELP s_bytes S.\n# TYPE s_bytes summary\ns_bytes{quantile=\"0.5\"} 4096\n"
+		"s_bytes{quantile=\"0.99\"} 4096\ns_bytes{quantile=\"1\"} 4096\ns_bytes_sum 12288\ns_bytes_count 3\n");
+
+	metric_open(&metric, &summary, METRIC_SERIES_MAX);
+	metric_add(&metric, metric_get(&metric, NULL), 4096, 1);
+	metric_turn_window(&metric);
+	metric_turn_window(&metric);
+	check_page_of(
+		PAGE_OPENMETRICS, "what is too long ago is in no quantile", &metric, NULL, 0,
+		"# TYPE s_bytes summary\n# UNIT s_bytes bytes\n# HELP s_bytes S.\ns_bytes_sum 4096\ns_bytes_count 1\n"
+		"# EOF\n");
+}
+
+static void test_openmetrics(void)
+{
+	static const double bounds[] = { 0.00001, 0.5, 1, 10, 2000000 };
+	static const struct metric_shape histogram = {
+		.name = "h_seconds",
+		.type = METRIC_HISTOGRAM,
+		.help = "\"H\".",
+		.bounds = bounds,
+		.n_bounds = 5,
+		.has_exemplars = true,
+	};
+	struct metric metric;
+
+	metric_open(&metric, &histogram, METRIC_SERIES_MAX);
+	metric.now_wall_ns = 1700000000123456789;
+	struct series *series = metric_get(&metric, NULL);
+	metric_add(&metric, series, 0.7, 2);
+	*metric_exemplar(&metric, series, 0.7) = (struct exemplar){ 0.7, 1700000001000000005, "0af7", "b7" };
+	check_page_of(
+		PAGE_OPENMETRICS, "canonical bounds, unit, exemplars, created, the end", &metric, NULL, 0,
+		"# TYPE h_seconds histogram\n# UNIT h_seconds seconds\n# HELP h_seconds \\\"H\\\".\n"
+		"h_seconds_bucket{le=\"1e-05\"} 0\nh_seconds_bucket{le=\"0.5\"} 0\n"
+		"h_seconds_bucket{le=\"1.0\"} 2 # {trace_id=\"0af7\",span_id=\"b7\"} 0.7 1700000001.000000005\n"
+		"h_seconds_bucket{le=\"10.0\"} 2\nh_seconds_bucket{le=\"2e+06\"} 2\nh_seconds_bucket{le=\"+Inf\"} 2\n"
+		"h_seconds_sum 1.4\nh_seconds_count 2\nh_seconds_created 1700000000.123\n# EOF\n");
+
+	metric_open(&metric, &counter, METRIC_SERIES_MAX);
+	metric.now_wall_ns = 1700000000123456789;
+	metric_add(&metric, get(&metric, "x", "y"), 1, 1);
+	check_page_of(PAGE_OPENMETRICS, "a counter's family is called without _total", &metric, NULL, 0,
+		      "# TYPE c counter\n# HELP c Help.\nc_total{a=\"x\",b=\"y\"} 1\n"
+		      "c_created{a=\"x\",b=\"y\"} 1700000000.123\n# EOF\n");
+}
+
 int main(void)
 {
 	test_keys();
 	test_limit();
+	test_expiry();
+	test_take_over();
+	test_summary();
+	test_openmetrics();
 	test_page();
 	test_order();
 	test_numbers();

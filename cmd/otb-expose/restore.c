@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/otb-expose/restore.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli/diag.h"
+
+enum { SAMPLE_LABELS_MAX = METRIC_LABELS_MAX + 40, BOUNDS_MAX = 256, NAME_MAX_BYTES = 256 };
+
+/* A line of the page: NAME{LABELS} VALUE. */
+struct sample {
+	const char *suffix; /* what follows the family's name: "", "_bucket", "_sum", "_count" */
+	struct label_text names[SAMPLE_LABELS_MAX], values[SAMPLE_LABELS_MAX];
+	unsigned int n_labels;
+	const char *bound; /* le or quantile; NULL: none */
+	double value;
+};
+
+/* A family whose lines are being read. */
+struct family {
+	const struct restore *restore;
+	struct metric *metric; /* NULL: its lines are of no use */
+	bool said;
+	uint64_t counts[BOUNDS_MAX]; /* of one series: its buckets as they come, cumulative */
+	unsigned int n_counts;
+	double sum;
+};
+
+/* ---- a line ---- */
+
+/* Takes a label's value up to its closing quote, unescaped in place. NULL: there is none. */
+static char *take_value(char *at, struct label_text *value)
+{
+	char *to = at;
+
+	*value = (struct label_text){ at, 0 };
+	for (; *at && *at != '"'; at++) {
+		if (*at == '\\' && at[1])
+			*to++ = *++at == 'n' ? '\n' : *at;
+		else
+			*to++ = *at;
+	}
+	value->length = (size_t)(to - value->bytes);
+	return *at == '"' ? at + 1 : NULL;
+}
+
+static bool is_text(const struct label_text *text, const char *other)
+{
+	return text->length == strlen(other) && !memcmp(text->bytes, other, text->length);
+}
+
+/* Takes the labels from behind the brace that opens them. NULL: they are none. */
+static char *take_labels(char *at, struct sample *sample)
+{
+	while (*at && *at != '}') {
+		struct label_text name = { at, strcspn(at, "=") }, value;
+
+		at += name.length;
+		if (at[0] != '=' || at[1] != '"' || sample->n_labels == SAMPLE_LABELS_MAX)
+			return NULL;
+		at = take_value(at + 2, &value);
+		if (!at)
+			return NULL;
+		if (is_text(&name, "le") || is_text(&name, "quantile")) {
+			((char *)value.bytes)[value.length] = '\0';
+			sample->bound = value.bytes;
+		} else {
+			sample->names[sample->n_labels] = name;
+			sample->values[sample->n_labels++] = value;
+		}
+		at += *at == ',';
+	}
+	return *at == '}' ? at + 1 : NULL;
+}
+
+static bool parse_sample(char *line, const char *family, struct sample *sample)
+{
+	size_t length = strlen(family);
+	char *at = line + strcspn(line, "{ "), *end;
+	bool has_labels = *at == '{';
+
+	sample->n_labels = 0;
+	sample->bound = NULL;
+	if (!*at || (size_t)(at - line) < length || strncmp(line, family, length) != 0)
+		return false;
+	*at++ = '\0';
+	sample->suffix = line + length;
+	if (has_labels)
+		at = take_labels(at, sample);
+	if (!at)
+		return false;
+	errno = 0;
+	sample->value = strtod(at, &end);
+	return end != at && !*end;
+}
+
+/* ---- a series ---- */
+
+static bool start_afresh(struct family *family, const char *what)
+{
+	if (!family->said)
+		diag_print(DIAG_WARN, "'%s': %s had other %s before: it starts afresh", family->restore->path,
+			   family->metric->shape->name, what);
+	family->said = true;
+	family->metric = NULL;
+	return false;
+}
+
+/* The place of a label among the metric's; n_labels: it is none of them. */
+static unsigned int find_label(const struct metric *metric, const struct label_text *name)
+{
+	unsigned int i = 0;
+
+	while (i < metric->n_labels && !is_text(name, metric->shape->labels[i]))
+		i++;
+	return i;
+}
+
+static bool is_constant(const struct restore *restore, const struct label_text *name, const struct label_text *value)
+{
+	for (unsigned int i = 0; i < restore->n_constants; i++)
+		if (is_text(name, restore->constants[i].name))
+			return is_text(value, restore->constants[i].value);
+	return false;
+}
+
+/* The series that a line is of. NULL: it is not one of ours as they are now. */
+static struct series *find_series(struct family *family, const struct sample *sample)
+{
+	struct metric *metric = family->metric;
+	struct label_text labels[METRIC_LABELS_MAX] = { { NULL, 0 } };
+	unsigned int found = 0, constants = 0;
+	bool overflow = false;
+
+	for (unsigned int i = 0; i < sample->n_labels; i++) {
+		unsigned int place = find_label(metric, &sample->names[i]);
+
+		if (place < metric->n_labels) {
+			found += !labels[place].bytes;
+			labels[place] = sample->values[i];
+		} else if (is_constant(family->restore, &sample->names[i], &sample->values[i])) {
+			constants++;
+		} else if (is_text(&sample->names[i], "otel_metric_overflow")) {
+			overflow = true;
+		} else {
+			start_afresh(family, "labels");
+			return NULL;
+		}
+	}
+	if (constants != family->restore->n_constants || (!overflow && found != metric->n_labels)) {
+		start_afresh(family, "labels");
+		return NULL;
+	}
+	metric->overflowed |= overflow;
+	return overflow ? metric->overflow : metric_find(metric, labels);
+}
+
+/* ---- values ---- */
+
+/* How many measurements a line says there were; what is no such number counts as none. */
+static uint64_t count_of(const struct sample *sample)
+{
+	return sample->value >= 0 && sample->value < 0x1p63 ? (uint64_t)sample->value : 0;
+}
+
+static bool take_bucket(struct family *family, const struct sample *sample)
+{
+	const struct metric_shape *shape = family->metric->shape;
+	unsigned int bucket = family->n_counts;
+	double bound = sample->bound ? strtod(sample->bound, NULL) : (double)NAN;
+
+	if (bucket > shape->n_bounds || bucket >= BOUNDS_MAX ||
+	    (bucket < shape->n_bounds ? bound != shape->bounds[bucket] : !isinf(bound)))
+		return start_afresh(family, "buckets");
+	family->counts[bucket] = count_of(sample);
+	/* Cumulative: one that falls would count backwards. */
+	if (bucket && family->counts[bucket] < family->counts[bucket - 1])
+		return start_afresh(family, "buckets");
+	family->n_counts++;
+	return true;
+}
+
+/* The last line of a histogram or a summary: all of it is known now. */
+static void add_counts(struct family *family, const struct sample *sample)
+{
+	const struct metric_shape *shape = family->metric->shape;
+	struct series *series;
+
+	if (shape->type == METRIC_HISTOGRAM && family->n_counts != shape->n_bounds + 1) {
+		start_afresh(family, "buckets");
+		return;
+	}
+	series = find_series(family, sample);
+	if (!series)
+		return;
+	if (shape->type == METRIC_SUMMARY)
+		series->counts[0] += count_of(sample);
+	for (unsigned int i = 0; i < family->n_counts; i++)
+		series->counts[i] += family->counts[i] - (i ? family->counts[i - 1] : 0);
+	series->value += family->sum;
+	family->n_counts = 0;
+}
+
+static void add_plain(struct family *family, const struct sample *sample)
+{
+	enum metric_type type = family->metric->shape->type;
+	struct series *series = find_series(family, sample);
+
+	if (!series)
+		return;
+	if (type == METRIC_COUNTER)
+		series->value += sample->value;
+	else if (type == METRIC_GAUGE && !series->counts[0])
+		series->value = sample->value;
+}
+
+static void take_sample(struct family *family, const struct sample *sample)
+{
+	if (!strcmp(sample->suffix, "_bucket"))
+		take_bucket(family, sample);
+	else if (!strcmp(sample->suffix, "_sum"))
+		family->sum = sample->value;
+	else if (!strcmp(sample->suffix, "_count"))
+		add_counts(family, sample);
+	else if (!sample->suffix[0] && family->metric->shape->type != METRIC_SUMMARY)
+		add_plain(family, sample);
+}
+
+/* ---- the page ---- */
+
+static void begin_family(struct family *family, char *name)
+{
+	static const char *const types[METRIC_TYPES] = {
+		[METRIC_COUNTER] = "counter",
+		[METRIC_GAUGE] = "gauge",
+		[METRIC_HISTOGRAM] = "histogram",
+		[METRIC_SUMMARY] = "summary",
+	};
+	char *type = strchr(name, ' ');
+
+	family->metric = NULL;
+	family->said = false;
+	family->n_counts = 0;
+	if (!type)
+		return;
+	*type++ = '\0';
+	for (unsigned int i = 0; i < family->restore->n_metrics && !family->metric; i++)
+		if (!strcmp(family->restore->metrics[i]->shape->name, name))
+			family->metric = family->restore->metrics[i];
+	if (family->metric && strcmp(types[family->metric->shape->type], type) != 0)
+		start_afresh(family, "type");
+}
+
+static void take_line(struct family *family, char *line)
+{
+	static const char type[] = "# TYPE ";
+	struct sample sample;
+
+	if (!strncmp(line, type, strlen(type))) {
+		begin_family(family, line + strlen(type));
+		return;
+	}
+	if (!*line || *line == '#' || !family->metric)
+		return;
+	if (parse_sample(line, family->metric->shape->name, &sample))
+		take_sample(family, &sample);
+	else
+		start_afresh(family, "lines than this program writes");
+}
+
+void restore_page(const struct restore *restore, const char *bytes, size_t length)
+{
+	struct family family = { .restore = restore };
+	char *copy = malloc(length + 1), *next = copy;
+
+	if (!length) {
+		free(copy);
+		return;
+	}
+	if (!copy) {
+		diag_print_errno(DIAG_ERROR, ENOMEM, "cannot go on with '%s': it starts afresh", restore->path);
+		return;
+	}
+	memcpy(copy, bytes, length);
+	copy[length] = '\0';
+	while (next) {
+		char *line = strsep(&next, "\n");
+
+		take_line(&family, line);
+	}
+	free(copy);
+}
