@@ -385,6 +385,8 @@ bad_values() {
 	'NAME[,NAME...]') printf '%s\n' '' x rto, ,rto rto,,tlp RTO 'rto tlp' rt rtos gc, ,gc gc,,other GC 'gc other' g gcs ;;
 	KEY) printf '%s\n' '' x Peer pee peers peer,flow ;;
 	NAME) printf '%s\n' '' abcdefghijklmnop ;;
+	'[ADDR]:PORT') printf '%s\n' '' x 80 : 127.0.0.1 :x :-1 :65536 ::1:80 :80x 1.2.3.4:5:6 ;;
+	RULE) printf '%s\n' '' x counter 'counter x' 'gauge x' 'counter x_total {' 'counter x_total where' ;;
 	FILE | PATH | 'INODE|PATH') ;;
 	*) complain "what is a bad $1? teach bad_values" ;;
 	esac

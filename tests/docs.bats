@@ -464,6 +464,35 @@ stand_in() {
 	run_examples
 }
 
+# Each command of a page with the lines that stand behind it: the command, a NUL, the lines, a NUL.
+examples_with_output() { # PAGE
+	awk '
+		function finish() { if (command != "") printf "%s%c%s%c", command, 0, shown, 0; command = shown = "" }
+		/^\.Bd -literal/ { literal = 1; next }
+		/^\.Ed/ { finish(); literal = 0; next }
+		!literal { next }
+		{ gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-") }
+		/^[$#] / { finish(); command = substr($0, 3); next }
+		/^[ \t]/ && command != "" && shown == "" { command = command "\n" $0; next }
+		command != "" { shown = shown $0 "\n" }
+	' "$1"
+}
+
+@test "rules of otb-expose(1) print what stands behind them" {
+	local command shown line number=0
+	PATH=$TRACER_BUILD:$PATH
+	while IFS= read -r -d '' command && IFS= read -r -d '' shown; do
+		[[ $command == *otb-expose* && -n $shown ]] || continue
+		bash -o pipefail -c "$command" >stdout 2>stderr || { echo "$command" && cat stderr && return 1; }
+		[ ! -s stderr ] || { echo "$command" && cat stderr && return 1; }
+		while IFS= read -r line; do
+			grep -qxF -- "$line" stdout || { printf '%s\nhas not: %s\n' "$command" "$line" && cat stdout && return 1; }
+		done <<<"${shown%$'\n'}"
+		number=$((number + 1))
+	done < <(examples_with_output "$ROOT/man/otb-expose.1")
+	[ "$number" -ge 20 ]
+}
+
 @test "examples name only fields that there are" {
 	for page in "$ROOT"/man/*; do
 		examples_of "$page" | tr '\0' '\n' | { grep jq || :; } | { grep -oE '(^|[^[:alnum:]_."])\.[a-z_][a-z0-9_]*|last\.[a-z_]+' || :; } |

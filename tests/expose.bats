@@ -267,12 +267,12 @@ buckets() {
 	printf '{"event":"tcp_retransmit","segments":%s}\n' 9007199254740990 1 0 0.5e0 |
 		otb-expose >page
 	[ "$(value page 'otb_tcp_retransmit_segments_total{reason="",comm=""}')" = 9007199254740992 ] # 2^53 - 1 + 0.5, to even
-	printf '{"event":"tcp_retransmit","segments":%s}\n' 4503599627370496 4503599627370495 '"7"' -1 1e999 null true |
+	printf '{"event":"tcp_retransmit","segments":%s}\n' 4503599627370496 4503599627370484 '"7"' '"7x"' -1 1e999 null true |
 		otb-expose >page
 	lint page
-	[ "$(value page 'otb_tcp_retransmit_segments_total{reason="",comm=""}')" = 9007199254740991 ]
-	[ "$(value page otb_expose_bad_values_total)" = 5 ]
-	[ "$(sum page otb_tcp_retransmits_total)" = 7 ]
+	[ "$(value page 'otb_tcp_retransmit_segments_total{reason="",comm=""}')" = 9007199254740987 ]
+	[ "$(value page otb_expose_bad_values_total)" = 4 ] # null is as nothing
+	[ "$(sum page otb_tcp_retransmits_total)" = 8 ]
 }
 
 @test "5,000 processes: 2,000 series, and the rest in one" {
@@ -445,6 +445,202 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	run -0 otb-expose --once </dev/null
 }
 
+# ---- rules -----------------------------------------------------------------------------------------------------------
+
+@test "a rule that is wrong: 2, with its column" {
+	wrong() { # COLUMN WORDS RULE
+		run -2 otb-expose -m "$3" </dev/null
+		[[ $output == *"column $1: "*"$2"* ]] || { echo "$3: $output" && return 1; }
+	}
+	wrong 1 'expected counter, gauge, histogram or summary' 'meter x_total'
+	wrong 9 "ends in '_total'" 'counter errors'
+	wrong 7 "'_total' at the end" 'gauge x_total value a'
+	wrong 9 'letters, digits' 'counter a.b_total'
+	wrong 17 "is not for labels of your own" 'counter x_total{le}'
+	wrong 19 "a second label 'a'" 'counter x_total{a,a=b}'
+	wrong 19 "expected a field" 'counter x_total{a=}'
+	wrong 9 "value FIELD" 'gauge g '
+	wrong 17 'from, value' 'gauge g value a more'
+	wrong 17 "a second 'value'" 'gauge g value a value b'
+	wrong 19 'division by zero' 'gauge g value a / 0'
+	wrong 32 'greater than the one before' 'histogram h value a buckets 1, 1'
+	wrong 26 'only a histogram has buckets' 'gauge g value a buckets 1'
+	wrong 34 'from 0 to 1' 'summary s value a quantiles 0.5, 2'
+	wrong 21 'a time as 5m' 'counter x_total ttl 5q'
+	wrong 23 'number of series' 'counter x_total limit 0'
+	wrong 23 'expected a field' 'counter x_total where > 5'
+	wrong 28 'bad regular expression' 'counter x_total where a =~ "("'
+	wrong 32 'the condition ends here' 'counter x_total where a exists ttl 5m'
+}
+
+@test "rules that contradict another's metric are left out, and said" {
+	echo '{"a":"x","event":"lost","count":7}' | otb-expose -m 'counter x_total{a}' -m 'gauge x_total2 value count' \
+		-m 'counter x_total{b}' -m 'counter otb_lost_records_total{a}' >page 2>said
+	[ "$(value page 'x_total{a="x"}')" = 1 ]
+	[ "$(value page 'otb_lost_records_total{tool="",where=""}')" = 7 ]
+	[ "$(grep -c "left out: 'counter" said)" = 2 ]
+	lint page
+}
+
+@test "--print-rules prints what --metric takes: again, it makes the same page" {
+	otb-expose --print-rules >rules
+	[ "$(wc -l <rules)" -gt 30 ]
+	options=(--no-builtin)
+	while IFS= read -r rule; do
+		options+=(-m "$rule")
+	done <rules
+	cat "$records"/*.jsonl >in
+	otb-expose <in >page
+	otb-expose "${options[@]}" <in >again
+	cmp page again
+	[ "$(otb-expose --no-builtin --print-rules | wc -l)" = 0 ]
+}
+
+@test "--rules: a file, and where it is wrong" {
+	printf '{\n  "builtin": false,\n  "rules": [\n    "counter a_total{x}"\n  ]\n}\n' >rules.json
+	printf '{"x":"%s","event":"lost"}\n' u v u | otb-expose -r rules.json >page
+	[ "$(value page 'a_total{x="u"}')" = 2 ]
+	run ! grep otb_lost page
+	wrong() { # PLACE WORDS TEXT
+		printf "$3" >rules.json
+		run -2 otb-expose --rules rules.json </dev/null
+		[[ $output == *"rules.json:$1: "*"$2"* ]] || { echo "$3: $output" && return 1; }
+	}
+	wrong 2:1 "" '{"rules": [\n'
+	wrong 1:1 'an object' '[]'
+	wrong 2:3 "'rules' or 'builtin'" '{\n "rule": []}'
+	wrong 1:13 'true or false' '{"builtin": 1}'
+	wrong 1:11 'a list' '{"rules": {}}'
+	wrong 2:2 'in quotes' '{"rules": [\n 17]}'
+	wrong 2:10 "ends in '_total'" '{"rules": [\n"counter errors"]}'
+	# The column is the file's, escapes and all: \u0063 is the c of counter.
+	wrong 1:45 'bad regular expression' '{"rules": ["\\u0063ounter x_total where a =~ \\"(\\""]}'
+	run -2 otb-expose --rules none.json </dev/null
+	[[ $output == *"cannot open 'none.json': No such file"* ]]
+}
+
+@test "--rules: new ones come into force by themselves and by SIGHUP, and bad ones do not" {
+	echo '{"rules": ["counter a_total{x}", "gauge g value v"]}' >rules.json
+	start --rules rules.json --textfile x.prom --interval 10ms
+	has() { [ "$(value x.prom "$1")" = "$2" ]; }
+	echo '{"x":"u","v":17}' >&"$input"
+	await has 'a_total{x="u"}' 1
+	echo '{"rules": ["counter a_total{x}", "counter b_total{x}"]}' >new && mv new rules.json
+	until_counted() {
+		echo '{"x":"w"}' >&"$input"
+		[ "$(value x.prom "$1")" -ge 1 ]
+	}
+	await until_counted 'b_total{x="w"}'
+	has 'a_total{x="u"}' 1
+	run ! grep '^g ' x.prom
+	has 'otb_expose_rules_reloads_total{result="done"}' 1
+	echo '{"rules": ["counter"]}' >rules.json
+	await has 'otb_expose_rules_reloads_total{result="failed"}' 1
+	until_counted 'b_total{x="w"}'
+	# In place, and told by a signal: the size is the same, and the time may be.
+	echo '{"rules": ["counter c_total{x}"]}' >rules.json
+	kill -HUP "$background"
+	await until_counted 'c_total{x="w"}'
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+}
+
+@test "records of any log, fields with dots, numbers in quotes" {
+	printf '%s\n' '{"http.route":"/a","took":"0.25"}' '{"http_route":"/b","took":1}' '{"http.route":"/c","http_route":"/d"}' |
+		otb-expose -m 'counter r_total{http.route}' -m 'histogram t_seconds{http_route} value took buckets 0.5' >page
+	[ "$(samples page r_total)" = $'r_total{http_route="/a"} 1\nr_total{http_route="/b"} 1\nr_total{http_route="/c"} 1' ]
+	[ "$(value page 't_seconds_sum{http_route=""}')" = 0.25 ] # there is no http_route, with an underscore
+	[ "$(value page 't_seconds_bucket{http_route="/b",le="0.5"}')" = 0 ]
+}
+
+# ---- samples ---------------------------------------------------------------------------------------------------------
+
+@test "sampled records count for what they stand for" {
+	# 0: 1, 8: 2, c: 4, aaaaaaaaaaaaab: 3 and a trifle
+	for threshold in 0 8 c aaaaaaaaaaaaab; do
+		for i in {1..1000}; do
+			echo "{\"event\":\"e\",\"t\":\"$threshold\",\"v\":1,\"sampling_threshold\":\"$threshold\"}"
+		done
+	done >in
+	otb-expose --seed 7 -m 'counter n_total{t}' -m 'histogram h{t} value v buckets 2' <in >page
+	[ "$(value page 'n_total{t="0"}')" = 1000 ]
+	[ "$(value page 'n_total{t="8"}')" = 2000 ]
+	[ "$(value page 'h_count{t="c"}')" = 4000 ]
+	[ "$(value page 'h_count{t="aaaaaaaaaaaaab"}')" = 3000 ]
+	otb-expose --seed 7 -m 'counter n_total{t}' -m 'histogram h{t} value v buckets 2' <in >again
+	cmp page again
+}
+
+@test "weights that are no integers are rounded without bias, and counts stay integers" {
+	# e66666666666: 1 in 10, e8: 10 and two thirds
+	for i in {1..3000}; do
+		echo '{"v":1,"sampling_threshold":"e8"}'
+	done >in
+	otb-expose --seed 1 -m 'counter n_total' -m 'histogram h value v buckets 2' <in >page
+	[ "$(value page n_total | cut -d. -f1)" = 31999 ] || [ "$(value page n_total | cut -d. -f1)" = 32000 ]
+	count=$(value page h_count)
+	[[ $count =~ ^[0-9]+$ ]]
+	# Four sigma of 3,000 roundings of a fraction of 2/3: 103.
+	[ "$count" -gt 31897 ] && [ "$count" -lt 32103 ]
+}
+
+@test "a threshold that is none counts as one, and is a bad value" {
+	printf '{"sampling_threshold":%s}\n' '"xyz"' '""' 17 '"fffffffffffffff"' null | otb-expose -m 'counter n_total' >page
+	[ "$(value page n_total)" = 5 ]
+	[ "$(value page otb_expose_bad_values_total)" = 4 ]
+}
+
+# ---- series that end -------------------------------------------------------------------------------------------------
+
+@test "--ttl forgets series, and frees their place; a rule's own ttl beats it" {
+	start --textfile x.prom --interval 20ms --ttl 1s --series 2 -m 'counter a_total{x}' -m 'counter b_total{x} ttl 1h'
+	printf '{"x":"%s"}\n' 1 2 3 >&"$input"
+	has() { [ "$(value x.prom "$1")" = "$2" ]; }
+	await has 'a_total{otel_metric_overflow="true"}' 1
+	gone() { ! grep -q 'a_total{x="1"}' x.prom; }
+	await gone
+	has 'b_total{x="1"}' 1
+	echo '{"x":"4"}' >&"$input"
+	await has 'a_total{x="4"}' 1
+	has 'b_total{otel_metric_overflow="true"}' 2
+	[ "$(value x.prom otb_expose_expired_series_total)" -ge 2 ]
+	has 'otb_expose_overflowed_values_total{metric="b_total"}' 2
+	lint x.prom
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+}
+
+@test "1,000,000 label values: memory bounded, totals exact" {
+	awk 'BEGIN { for (i = 0; i < 1000000; i++) printf "{\"user\":\"user-number-%07d\",\"v\":%d}\n", i, i % 7 }' >in
+	# In KiB: of virtual memory, which the sanitizers need much more of.
+	bash -c 'ulimit -v 200000 2>/dev/null; exec "$0" "$@"' otb-expose -m 'counter n_total{user} value v' \
+		-m 'counter k_total{user}' <in >page || otb-expose -m 'counter n_total{user} value v' -m 'counter k_total{user}' <in >page
+	[ "$(sum page n_total)" = "$(awk 'BEGIN { for (i = 0; i < 1000000; i++) s += i % 7; print s }')" ]
+	[ "$(sum page k_total)" = 1000000 ]
+	[ "$(grep -c '^k_total{' page)" = 2001 ]
+	[ "$(value page 'k_total{otel_metric_overflow="true"}')" = 998000 ]
+	[ "$(value page 'otb_expose_overflowed_values_total{metric="k_total"}')" = 998000 ]
+}
+
+@test "100,000 records: buckets, sums and counts are awk's" {
+	awk 'BEGIN { srand(17); for (i = 0; i < 100000; i++)
+		printf "{\"m\":\"%s\",\"v\":%d}\n", substr("GETPUTDEL", 1 + 3 * int(3 * rand()), 3), int(exp(12 * rand())) }' >in
+	otb-expose -m 'histogram h{m} value v buckets 1, 10, 100, 1000, 10000, 100000' <in >page
+	awk -F '[":,}]+' '
+		BEGIN { n = split("1 10 100 1000 10000 100000", bound, " ") }
+		{ m = $3; v = $5; sum[m] += v; count[m]++; for (i = 1; i <= n; i++) if (v <= bound[i]) bucket[m, i]++ }
+		END { for (m in sum) {
+			for (i = 1; i <= n; i++) printf "h_bucket{m=\"%s\",le=\"%d\"} %d\n", m, bound[i], bucket[m, i]
+			printf "h_bucket{m=\"%s\",le=\"+Inf\"} %d\nh_count{m=\"%s\"} %d\nh_sum{m=\"%s\"} %d\n", m, count[m],
+				m, count[m], m, sum[m]
+		} }' in | LC_ALL=C sort >expected
+	diff expected <(grep '^h_' page | LC_ALL=C sort)
+}
+
 # ---- the textfile ----------------------------------------------------------------------------------------------------
 
 @test "--textfile writes the page there, readable for all, and leaves nothing else" {
@@ -510,4 +706,66 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	background=
 	has 4
 	[ "$(ls -A)" = $'in\nready\nx.prom' ]
+}
+
+@test "--textfile goes on from what the file holds: three runs add up, of every type" {
+	rules=(-m 'counter c_total{m}' -m 'histogram h_seconds{m} value v buckets 1, 2' -m 'summary s{m} value v' -m 'gauge g{m} value v')
+	printf '{"m":"%s","v":%s}\n' x 1 'y\"\n' 1.5 x 17 >one
+	printf '{"m":"%s","v":%s}\n' x 2 z 0.5 >two
+	for in in one two one; do
+		otb-expose --textfile x.prom --label l=1 "${rules[@]}" <"$in"
+		lint x.prom
+	done
+	cat one two one | otb-expose --label l=1 "${rules[@]}" >page
+	# Quantiles are those of the last run.
+	diff <(grep -v quantile page) <(grep -v quantile x.prom)
+}
+
+@test "--textfile: a changed type, label or bucket starts afresh, and says so" {
+	printf '{"m":"x","v":%s}\n' 1 2 3 >in
+	otb-expose --textfile x.prom -m 'counter a_total{m}' -m 'histogram h{m} value v buckets 1, 2' -m 'gauge g value v' \
+		-m 'counter k_total{m}' -m 'counter gone_total' <in
+	run -0 otb-expose --textfile x.prom -m 'counter a_total{m,v}' -m 'histogram h{m} value v buckets 1, 5' \
+		-m 'summary g value v' -m 'counter k_total{m}' <in
+	[[ $output == *"a_total had other labels before"* && $output == *"h had other buckets before"* ]]
+	[[ $output == *"g had other type before"* && $output != *k_total* ]]
+	[ "$(sum x.prom a_total)" = 3 ]
+	[ "$(sum x.prom h_count)" = 3 ]
+	[ "$(value x.prom 'k_total{m="x"}')" = 6 ]
+	run ! grep gone_total x.prom
+	lint x.prom
+}
+
+@test "--textfile: a file that is none is replaced" {
+	printf 'rubbish\n# TYPE c_total counter\nc_total{a="x} 5\nc_total 7 8 9\n# TYPE\n# TYPE c_total\n\377' >x.prom
+	echo '{}' | otb-expose --textfile x.prom -m 'counter c_total' 2>said
+	[ "$(value x.prom c_total)" = 1 ]
+	grep -q 'c_total had other lines' said
+}
+
+@test "--textfile: writers of one file at the same time lose nothing" {
+	for writer in {1..5}; do
+		for i in {1..40}; do echo '{}'; done | otb-expose --textfile x.prom --interval 1ms -m 'counter c_total' &
+		pids[writer]=$!
+	done
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	[ "$(value x.prom c_total)" = 200 ]
+	[ "$(value x.prom otb_expose_lines_total)" = 200 ]
+}
+
+@test "--textfile: killed at any moment, the file is the old or the new one" {
+	printf '{"m":"%d"}\n' {1..300} >in
+	otb-expose --textfile x.prom -m 'counter c_total{m}' <in
+	for try in {1..200}; do
+		{ cat in && sleep 1; } | otb-expose --textfile x.prom --interval 1ms -m 'counter c_total{m}' 2>/dev/null &
+		sleep "0.00$((try % 10))$((try % 7))"
+		kill -KILL "$(jobs -p %%)" $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		tail -n 1 x.prom | grep -qE '^otb_expose_[a-z_]+ [0-9]+$' || { tail -n 3 x.prom && return 1; }
+	done
+	lint x.prom
+	# Whole pages only: each series has been counted as often as any other, or not yet in a run that was killed early.
+	[ "$(grep -c '^c_total{' x.prom)" = 300 ]
+	otb-expose --textfile x.prom -m 'counter c_total{m}' <in
+	[ -z "$(find . -name '.x.prom*')" ]
 }
