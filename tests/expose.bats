@@ -560,9 +560,7 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 @test "sampled records count for what they stand for" {
 	# 0: 1, 8: 2, c: 4, aaaaaaaaaaaaab: 3 and a trifle
 	for threshold in 0 8 c aaaaaaaaaaaaab; do
-		for i in {1..1000}; do
-			echo "{\"event\":\"e\",\"t\":\"$threshold\",\"v\":1,\"sampling_threshold\":\"$threshold\"}"
-		done
+		yes "{\"event\":\"e\",\"t\":\"$threshold\",\"v\":1,\"sampling_threshold\":\"$threshold\"}" | head -n 1000
 	done >in
 	otb-expose --seed 7 -m 'counter n_total{t}' -m 'histogram h{t} value v buckets 2' <in >page
 	[ "$(value page 'n_total{t="0"}')" = 1000 ]
@@ -574,10 +572,8 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 }
 
 @test "weights that are no integers are rounded without bias, and counts stay integers" {
-	# e66666666666: 1 in 10, e8: 10 and two thirds
-	for i in {1..3000}; do
-		echo '{"v":1,"sampling_threshold":"e8"}'
-	done >in
+	# e8: ten and two thirds
+	yes '{"v":1,"sampling_threshold":"e8"}' | head -n 3000 >in
 	otb-expose --seed 1 -m 'counter n_total' -m 'histogram h value v buckets 2' <in >page
 	[ "$(value page n_total | cut -d. -f1)" = 31999 ] || [ "$(value page n_total | cut -d. -f1)" = 32000 ]
 	count=$(value page h_count)
@@ -745,7 +741,7 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 
 @test "--textfile: writers of one file at the same time lose nothing" {
 	for writer in {1..5}; do
-		for i in {1..40}; do echo '{}'; done | otb-expose --textfile x.prom --interval 1ms -m 'counter c_total' &
+		yes '{}' | head -n 40 | otb-expose --textfile x.prom --interval 1ms -m 'counter c_total' &
 		pids[writer]=$!
 	done
 	for pid in "${pids[@]}"; do wait "$pid"; done

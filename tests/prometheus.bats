@@ -4,7 +4,7 @@
 # otb-expose beside the real things: a Prometheus server that scrapes it, and node_exporter that reads its textfile. What
 # they say is compared with what was fed.
 #
-# shellcheck disable=SC2030,SC2031 # each test has its own processes
+# shellcheck disable=SC2030,SC2031,SC2154 # each test has its own processes; `input` and `port` are of lib/http
 
 bats_require_minimum_version 1.5.0
 
@@ -105,8 +105,8 @@ is() {
 	need prometheus-node-exporter
 	mkdir folder
 	node_port=$(free_port)
-	for run in 1 2 3; do
-		otb-expose --textfile folder/tcp.prom <"$records/tcpretrans.jsonl"
+	for name in first second third; do
+		otb-expose --textfile folder/tcp.prom <"$records/tcpretrans.jsonl" 2>"$name.err"
 	done
 	otb-expose --textfile folder/gc.prom --label of=go <"$records/gcpause-recorded.jsonl"
 	prometheus-node-exporter --collector.disable-defaults --collector.textfile \

@@ -120,7 +120,7 @@ static size_t add_unit(char *name, size_t at, const char *unit, size_t length)
 {
 	const char *slash = memchr(unit, '/', length);
 	size_t before = slash ? (size_t)(slash - unit) : length;
-	char words[WORDS_SIZE];
+	char words[WORDS_SIZE] = "";
 
 	unit_words(unit, before, units, LENGTH(units), words);
 	if (!find_word(name, words))

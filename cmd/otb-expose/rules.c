@@ -395,6 +395,13 @@ static void set_exemplar(const struct rules *rules, const struct metric *metric,
 	exemplar->wall_ns = metric->now_wall_ns;
 }
 
+static void read_labels(const struct record_view *record, const struct rule *rule, struct label_space *space,
+			struct label_text labels[METRIC_LABELS_MAX])
+{
+	for (unsigned int i = 0; i < rule->n_labels; i++)
+		labels[i] = read_label(record, &rule->labels[i], space->bytes[i]);
+}
+
 static void apply_rule(struct rules *rules, const struct measurement *measurement, const struct bound_rule *bound)
 {
 	const struct record_view *record = measurement->record;
@@ -407,8 +414,7 @@ static void apply_rule(struct rules *rules, const struct measurement *measuremen
 
 	if (!read_amount(rules, record, bound, &amount))
 		return;
-	for (unsigned int i = 0; i < bound->rule->n_labels; i++)
-		labels[i] = read_label(record, &bound->rule->labels[i], space.bytes[i]);
+	read_labels(record, bound->rule, &space, labels);
 	series = metric_get(metric, labels);
 	set_exemplar(rules, metric, series, record, amount);
 	/* Counters take fractions; how many measurements there are is an integer to every reader. */

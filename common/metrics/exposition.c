@@ -89,7 +89,7 @@ static void format_canonical(double number, char text[NUMBER_SIZE])
 	if (isinf(number) || number == 0 || (size >= 1e-4 && size < 1e6)) {
 		format_number(number, text);
 		if (!isinf(number) && number == floor(number))
-			strcat(text, ".0");
+			snprintf(text + strlen(text), NUMBER_SIZE - strlen(text), ".0");
 		return;
 	}
 	for (int digits = 0; digits < 17; digits++) {
@@ -350,7 +350,10 @@ static unsigned int write_metric(struct writer *writer, bool with_head)
 	unsigned int n;
 	const struct series **sorted = metric_sort(metric, &n);
 
-	writer->page->failed |= !sorted;
+	if (!sorted) {
+		writer->page->failed = true;
+		return 0;
+	}
 	writer->name_length = strlen(metric->shape->name);
 	writer->shown = metric_shown_bounds(metric);
 	if (n && with_head)
