@@ -380,7 +380,7 @@ bad_values() {
 	CIDR) printf '%s\n' '' x 10.0.0 10.0.0.0/33 10.0.0.0/ 10.0.0.0/-1 10.0.0.256 10.0.0.1/8x ' 10.0.0.1' ::/129 1::2::3 ::1%lo \
 		localhost 10.0.0.0/255.0.0.0 ;;
 	PORT) printf '%s\n' '' x 0 -1 65536 80x ' 80' http 1-2 80,81 ;;
-	KEY=VALUE) printf '%s\n' '' x =x 'a b=x' A=x 9a=x a.b=x ä=x time=x event=x tool=x truncated=x ;;
+	KEY=VALUE) printf '%s\n' '' x =x 'a b=x' A=x 9a=x a.b=x ä=x time=x event=x tool=x truncated=x __name__=x ;;
 	FD) printf '%s\n' '' x -1 77 1x 2147483648 99999999999999999999 ;;
 	'NAME[,NAME...]') printf '%s\n' '' x rto, ,rto rto,,tlp RTO 'rto tlp' rt rtos gc, ,gc gc,,other GC 'gc other' g gcs ;;
 	KEY) printf '%s\n' '' x Peer pee peers peer,flow ;;

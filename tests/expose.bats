@@ -765,3 +765,137 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	otb-expose --textfile x.prom -m 'counter c_total{m}' <in
 	[ -z "$(find . -name '.x.prom*')" ]
 }
+
+@test "--textfile and --ttl: what the file holds is not forgotten before anything was read" {
+	echo '{"k":"a","v":7}' | otb-expose --no-builtin --textfile x.prom -m 'counter a_total{k} value v ttl 1h'
+	start --no-builtin --textfile x.prom --interval 10ms -m 'counter a_total{k} value v ttl 1h'
+	first=$(stat -c %i x.prom)
+	written() { [ "$(stat -c %i x.prom)" != "$first" ]; }
+	await written
+	[ "$(value x.prom 'a_total{k="a"}')" = 7 ]
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+	[ "$(value x.prom 'a_total{k="a"}')" = 7 ]
+}
+
+@test "--textfile and --ttl: what has expired does not come back from the file" {
+	start --no-builtin --textfile x.prom --interval 300ms -m 'counter a_total{k} ttl 1s' -m 'gauge g{k} value v ttl 1s'
+	echo '{"k":"a","v":7}' >&"$input"
+	has() { grep -q "$1" x.prom; }
+	has_not() { echo '{"k":"b","v":1}' >&"$input" && ! grep -q "$1" x.prom; }
+	await has 'a_total{k="a"} 1'
+	await has_not 'k="a"'
+	sleep 1
+	has_not 'k="a"'
+	has 'g{k="b"} 1'
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+}
+
+@test "--textfile: gauges with a ttl are those of this run, and each series keeps its place" {
+	for pid in 1 2 3; do
+		echo "{\"event\":\"gc_cycle\",\"comm\":\"x\",\"pid\":$pid,\"heap_live_bytes\":5}" | otb-expose --textfile x.prom
+	done
+	[ "$(samples x.prom otb_go_gc_heap_live_bytes)" = 'otb_go_gc_heap_live_bytes{comm="x",pid="3"} 5' ]
+	for keys in 'a b' 'c d' 'a b'; do
+		# shellcheck disable=SC2086 # two words
+		printf '{"k":"%s"}\n' $keys | otb-expose --no-builtin --textfile y.prom -m 'counter a_total{k} limit 2'
+	done
+	[ "$(samples y.prom a_total)" = $'a_total{k="a"} 2\na_total{k="b"} 2\na_total{otel_metric_overflow="true"} 2' ]
+}
+
+@test "--textfile: a hostile file does not poison what is counted from here on" {
+	cat >x.prom <<-'END'
+		# TYPE c_total counter
+		c_total{k="nan"} NaN
+		c_total{k="inf"} +Inf
+		c_total{k="minus"} -5
+		c_total{k="good"} 3
+		# TYPE h histogram
+		h_bucket{k="a",le="1"} 1
+		h_bucket{k="a",le="+Inf"} 1
+		h_sum{k="a"} 9
+		h_count{k="a"} 1
+		h_bucket{k="b",le="1"} 1
+		h_bucket{k="b",le="+Inf"} 1e300
+		h_count{k="b"} 1
+	END
+	printf 'c_total{k="\377"} 1\n' >>x.prom
+	printf '{"k":"%s","v":0.5}\n' nan inf minus good b |
+		otb-expose --no-builtin --textfile x.prom -m 'counter c_total{k}' -m 'histogram h{k} value v buckets 1'
+	lint x.prom
+	for k in nan inf minus; do [ "$(value x.prom "c_total{k=\"$k\"}")" = 1 ]; done
+	[ "$(value x.prom 'c_total{k="good"}')" = 4 ]
+	[ "$(value x.prom 'h_sum{k="b"}')" = 0.5 ]
+	printf '# TYPE c_total counter\nc_total{k="x",k="y"} 5\n' >x.prom
+	echo '{"k":"y"}' | otb-expose --no-builtin --textfile x.prom -m 'counter c_total{k}'
+	[ "$(value x.prom 'c_total{k="y"}')" = 1 ]
+}
+
+@test "files that would keep us waiting: said, and nothing hangs" {
+	mkfifo pipe
+	ln -s pipe x.prom
+	run -1 timeout 10 otb-expose --textfile x.prom </dev/null
+	[[ $output == *"cannot write 'x.prom': not a regular file"* ]]
+	run -2 timeout 10 otb-expose --rules pipe </dev/null
+	[[ $output == *"cannot open 'pipe'"* ]]
+	ln -s /dev/zero zero.prom
+	run -1 timeout 10 otb-expose --textfile zero.prom </dev/null
+}
+
+# ---- what a review found ---------------------------------------------------------------------------------------------
+
+@test "rules whose samples would bear another metric's names are left out" {
+	left_out() {
+		printf '{"x":0.5}\n' | otb-expose "$@" >page 2>said
+		promtool check metrics --extended <page >/dev/null 2>errors || ! grep -E 'error|second|parse' errors
+		grep -q "left out" said
+	}
+	left_out -m 'counter otb_expose_lines_total'
+	left_out -m 'histogram foo value x buckets 1' -m 'gauge foo_count value x'
+	left_out -m 'summary foo value x' -m 'gauge foo_sum value x'
+	left_out -m 'counter foo_total' -m 'gauge foo value x'
+	left_out -m 'gauge target value x'
+}
+
+@test "a rewrite that cuts a character, and rules that are not UTF-8" {
+	echo '{"p":"é"}' | otb-expose --no-builtin -m 'counter a_total{p =~ "^(.)" -> "\1"}' >page
+	lint page
+	run -2 otb-expose -m $'counter a_total{p="\xff"}' </dev/null
+	[[ $output == *'column 20: not UTF-8'* ]]
+	run -2 otb-expose -m 'counter a_total where p =~ "(a)\1"' </dev/null
+	[[ $output == *'no back-references'* ]]
+	run -2 otb-expose -m 'counter a_total{p =~ "(a)\1" -> ""}' </dev/null
+	[[ $output == *'no back-references'* ]]
+}
+
+@test "counts end at what is exact, and amounts that are not finite do not count" {
+	yes '{"v":1,"sampling_threshold":"ffffffffffffff"}' | head -n 300 | otb-expose -m 'histogram h value v buckets 2' >page
+	[ "$(value page h_count)" = 9007199254740992 ]
+	printf '{"x":%s}\n' 1e308 1 | otb-expose -m 'counter a_total value x * 1e10' -m 'counter b_total value x * -1' >page
+	[ "$(value page a_total)" = 10000000000 ]
+	[ "$(value page otb_expose_bad_values_total)" = 3 ]
+	run ! grep '^b_total' page
+}
+
+@test "a file of rules with a lower limit keeps no more series than there are" {
+	echo '{"builtin": false, "rules": ["counter a_total{k} limit 5"]}' >rules.json
+	start --rules rules.json --textfile x.prom --interval 10ms
+	printf '{"k":"%s"}\n' {1..5} >&"$input"
+	has() { [ "$(value x.prom "$1")" = "$2" ]; }
+	await has 'a_total{k="5"}' 1
+	has 'otb_expose_rules_reloads_total{result="done"}' 0
+	echo '{"builtin": false, "rules": ["counter a_total{k} limit 2"]}' >new && mv new rules.json
+	await has 'otb_expose_rules_reloads_total{result="done"}' 1
+	printf '{"k":"%s"}\n' {1..50} >&"$input"
+	await has 'a_total{otel_metric_overflow="true"}' 45
+	has 'a_total{k="1"}' 2
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+}

@@ -8,7 +8,7 @@
 #include "cmd/otb-expose/otlp_names.h"
 #include "common/cli/diag.h"
 
-enum { SAID_MAX = 256, SAMPLE_SIZE = OTLP_METRIC_NAME_SIZE + 16 };
+enum { SAID_MAX = 256 };
 
 struct imported_family {
 	struct metric_shape shape;
@@ -26,7 +26,7 @@ struct imported_target {
 	uint64_t seen_ns;
 };
 
-static const struct metric_shape target_shape = {
+const struct metric_shape imported_target_shape = {
 	.name = "target_info",
 	.type = METRIC_GAUGE,
 	.help = "What is known of a target besides its job and instance: the attributes of its OpenTelemetry resource.",
@@ -37,65 +37,11 @@ static const struct metric_shape target_shape = {
 
 /* ---- names ---- */
 
-static bool ends_in(const char *name, size_t length, const char *suffix)
-{
-	size_t size = strlen(suffix);
-
-	return length > size && !memcmp(name + length - size, suffix, size);
-}
-
-/* What `length` bytes of a name and a suffix make. */
-static void make_sample(char sample[SAMPLE_SIZE], const char *name, size_t length, const char *suffix)
-{
-	snprintf(sample, SAMPLE_SIZE, "%.*s%s", (int)length, name, suffix);
-}
-
-/* The suffixes of a family's samples, and "" for the family itself, on what *length becomes of the name. */
-static const char *const *suffixes_of(const char *name, enum metric_type type, bool is_info, size_t *length)
-{
-	static const char *const counter[] = { "", "_total", "_created", NULL }, *const gauge[] = { "", NULL },
-				 *const info[] = { "", "_info", NULL }, *const histogram[] = { "",         "_bucket",
-											       "_sum",     "_count",
-											       "_created", NULL },
-				 *const summary[] = { "", "_sum", "_count", "_created", NULL };
-
-	*length = strlen(name);
-	if (type == METRIC_COUNTER && ends_in(name, *length, COUNTER_SUFFIX))
-		*length -= strlen(COUNTER_SUFFIX);
-	if (is_info)
-		*length -= strlen("_info");
-	switch (type) {
-	case METRIC_COUNTER:
-		return counter;
-	case METRIC_HISTOGRAM:
-		return histogram;
-	case METRIC_SUMMARY:
-		return summary;
-	default:
-		return is_info ? info : gauge;
-	}
-}
-
-/* Whether samples of two metrics would bear one name, in either format. */
 static bool names_clash(const struct metric_shape *shape, const struct imported_metric *metric)
 {
-	char left[SAMPLE_SIZE], right[SAMPLE_SIZE];
-	size_t a_length, b_length;
-	const char *const *a = suffixes_of(shape->name, shape->type, shape->is_info, &a_length);
-	const char *const *b = suffixes_of(metric->name, metric->type, false, &b_length);
+	const struct metric_shape other = { .name = metric->name, .type = metric->type };
 
-	/* Nearly all differ in what they begin with. */
-	if (strncmp(shape->name, metric->name, a_length < b_length ? a_length : b_length) != 0)
-		return false;
-	for (; *a; a++) {
-		make_sample(left, shape->name, a_length, *a);
-		for (const char *const *other = b; *other; other++) {
-			make_sample(right, metric->name, b_length, *other);
-			if (!strcmp(left, right))
-				return true;
-		}
-	}
-	return false;
+	return shapes_clash(shape, &other);
 }
 
 static bool shape_fits(const struct metric_shape *shape, const struct imported_metric *metric)
@@ -226,7 +172,7 @@ static const char *find_contradiction(const struct imported *imported, const str
 		return "there is a metric of a rule that has this name, and goes on from the textfile";
 	if (host && !host_fits(imported, host->shape, metric))
 		return "there is a metric of a rule that has this name, and another type or other buckets";
-	if (names_clash(&target_shape, metric))
+	if (names_clash(&imported_target_shape, metric))
 		return "the name is that of what is made of resources";
 	for (unsigned int i = 0; i < imported->n_hosts; i++)
 		if (imported->hosts[i] != host && names_clash(imported->hosts[i]->shape, metric))
@@ -473,7 +419,9 @@ static bool survives(struct imported *imported, const struct imported_family *fa
 						.n_bounds = family->shape.n_bounds };
 	const struct metric *host = find_host(hosts, n_hosts, family->name);
 
-	if (host && (!family->host || !host_fits(imported, host->shape, &metric)))
+	if (host && (!family->host || !shape_equals(family->host->shape, host->shape)))
+		return false;
+	if (host && !host_fits(imported, host->shape, &metric))
 		return false;
 	for (unsigned int i = 0; i < n_hosts; i++)
 		if (hosts[i] != host && names_clash(hosts[i]->shape, &metric))
@@ -622,7 +570,7 @@ void imported_expire(struct imported *imported, uint64_t now_ns)
 /* A metric with a series for each target; metric_close() is due. */
 static bool open_targets(const struct imported *imported, struct metric *metric)
 {
-	if (metric_open(metric, &target_shape, imported->series_max))
+	if (metric_open(metric, &imported_target_shape, imported->series_max))
 		return false;
 	for (unsigned int i = 0; i < imported->n_targets; i++) {
 		const struct imported_target *target = imported->targets[i];

@@ -22,6 +22,9 @@
 
 enum { IMPORTED_FAMILIES_MAX = 4096, PRODUCERS_PER_SERIES = 16 };
 
+/* Of target_info, whose name nothing else may have. */
+extern const struct metric_shape imported_target_shape;
+
 struct imported_family;
 struct imported_target;
 

@@ -102,13 +102,14 @@ static void flush_page(void *context)
 /* ---- the textfile ---- */
 
 /* Adds what the file holds to what has been counted since it was written last. */
-static void go_on(struct expose *expose, const char *bytes, size_t length)
+static void go_on(struct expose *expose, const char *bytes, size_t length, bool quiet)
 {
 	struct restore restore = { .path = expose->options.textfile,
 				   .metrics = expose->imported.hosts,
 				   .n_metrics = expose->imported.n_hosts,
 				   .constants = expose->constants,
-				   .n_constants = expose->options.cli.n_labels };
+				   .n_constants = expose->options.cli.n_labels,
+				   .quiet = quiet };
 
 	restore_page(&restore, bytes, length);
 }
@@ -118,6 +119,17 @@ static void clear_values(struct expose *expose)
 {
 	for (unsigned int i = 0; i < expose->imported.n_hosts; i++)
 		metric_clear_values(expose->imported.hosts[i]);
+}
+
+/* What is now, for all that is counted or read back from here on. */
+static void set_time(struct expose *expose)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	uint64_t now_wall_ns = clock_wall_ns(&expose->session.clock, now_ns);
+
+	rules_set_time(expose->rules, now_ns, now_wall_ns);
+	expose->imported.now_ns = now_ns;
+	expose->imported.now_wall_ns = now_wall_ns;
 }
 
 static void expire(struct expose *expose)
@@ -135,8 +147,9 @@ static bool replace_textfile(struct expose *expose)
 	char *old = NULL;
 	bool done = expose->restored || textfile_read(expose->options.textfile, &old, &length);
 
+	set_time(expose);
 	if (done && !expose->restored)
-		go_on(expose, old, length);
+		go_on(expose, old, length, false);
 	free(old);
 	expire(expose);
 	expose->restored = done;
@@ -147,6 +160,21 @@ static bool replace_textfile(struct expose *expose)
 	clear_values(expose);
 	expose->restored = false;
 	return true;
+}
+
+/* The series that the file has keep their places among the limited number there may be. */
+static bool hold_places(struct expose *expose)
+{
+	size_t length;
+	char *old;
+	bool done = textfile_read(expose->options.textfile, &old, &length);
+
+	set_time(expose);
+	if (done)
+		go_on(expose, old, length, true);
+	clear_values(expose);
+	free(old);
+	return done;
 }
 
 static bool write_textfile(struct expose *expose)
@@ -185,12 +213,9 @@ static bool has_enough(const struct expose *expose)
 static void take_input(struct expose *expose)
 {
 	enum reader_state state = reader_fill(&expose->reader);
-	uint64_t now_ns = clock_monotonic_ns();
 	struct record_view record;
 
-	rules_set_time(expose->rules, now_ns, clock_wall_ns(&expose->session.clock, now_ns));
-	expose->imported.now_ns = now_ns;
-	expose->imported.now_wall_ns = clock_wall_ns(&expose->session.clock, now_ns);
+	set_time(expose);
 	while (!has_enough(expose) && reader_next(&expose->reader, &record)) {
 		if (!otlp_input_take(&expose->otlp, expose->rules, &expose->imported, &record))
 			rules_apply(expose->rules, &record);
@@ -239,6 +264,7 @@ static void drain_input(struct expose *expose)
 static struct rules *open_rules(const struct expose *expose, enum exit_code *code)
 {
 	const struct options *options = &expose->options;
+	const struct metric_shape *reserved[OWN_METRICS + 1] = { &imported_target_shape };
 	const struct rules_source source = { .builtin = !options->no_builtin,
 					     .texts = options->metrics,
 					     .n_texts = options->n_metrics,
@@ -247,11 +273,15 @@ static struct rules *open_rules(const struct expose *expose, enum exit_code *cod
 					     .series_max = options->series_max,
 					     .exemplars =
 						     options->kind == OUTPUT_LISTEN || options->kind == OUTPUT_OTLP,
+					     .reserved = reserved,
+					     .n_reserved = OWN_METRICS + 1,
 					     .constants = expose->constants,
 					     .n_constants = options->cli.n_labels };
 	struct rules *rules = calloc(1, sizeof(*rules));
 	uint64_t seed = options->seed;
 
+	for (unsigned int i = 0; i < OWN_METRICS; i++)
+		reserved[i + 1] = &own_shapes[i];
 	*code = EXIT_FAILED;
 	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		seed = clock_monotonic_ns();
@@ -308,6 +338,7 @@ static void reload_rules(void *context)
 	drop_rules(expose->rules);
 	expose->rules = rules;
 	expose->reader.names = &rules->fields;
+	set_time(expose);
 	diag_print(DIAG_INFO, "new rules from '%s'", expose->options.rules_path);
 }
 
@@ -325,6 +356,7 @@ static enum exit_code watch_rules(struct expose *expose)
 	struct session *session = &expose->session;
 	int error = file_watch_open(&expose->watch, path);
 
+	expose->own.has_file = true;
 	session_on_hangup(session, reload_rules, expose);
 	if (!error)
 		error = loop_watch(&session->loop, expose->watch.fd, EPOLLIN, on_rules_file, expose);
@@ -363,7 +395,9 @@ static void on_second(void *context)
 	uint64_t now_ns = clock_monotonic_ns();
 
 	reader_report(&expose->reader, false);
-	expire(expose);
+	/* What expires before the file has been read would come back with it. */
+	if (expose->options.kind != OUTPUT_TEXTFILE)
+		expire(expose);
 	if (now_ns - expose->window_ns < METRIC_WINDOW_NS)
 		return;
 	expose->window_ns = now_ns;
@@ -460,7 +494,11 @@ static enum exit_code open_all(struct expose *expose)
 		code = open_output(expose);
 	if (!code && expose->options.rules_path)
 		code = watch_rules(expose);
-	return code ? code : open_input(expose);
+	if (!code)
+		code = open_input(expose);
+	if (!code && expose->options.kind == OUTPUT_TEXTFILE && !hold_places(expose))
+		code = EXIT_FAILED;
+	return code;
 }
 
 static void run(struct expose *expose)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct metric_shape shapes[OWN_METRICS] = {
+const struct metric_shape own_shapes[OWN_METRICS] = {
 	[OWN_LINES] = {
 		.name = "otb_expose_lines_total",
 		.type = METRIC_COUNTER,
@@ -65,7 +65,7 @@ bool own_open(struct own *own)
 	bool opened = true;
 
 	for (unsigned int i = 0; i < OWN_METRICS; i++)
-		opened &= !metric_open(&own->metrics[i], &shapes[i], METRIC_SERIES_MAX);
+		opened &= !metric_open(&own->metrics[i], &own_shapes[i], METRIC_SERIES_MAX);
 	return opened;
 }
 
@@ -125,7 +125,7 @@ void own_update(struct own *own, const struct reader *reader, const struct rules
 	raise(own, OWN_BAD_VALUES, "", rules->bad_values + imported->bad_values, &own->totals[OWN_BAD_VALUES]);
 	raise(own, OWN_EXPIRED, "", rules->expired + imported->expired, &own->totals[OWN_EXPIRED]);
 	set(own, OWN_SERIES, "", update_series(own, rules, imported));
-	if (own->reloads || own->failed_reloads) {
+	if (own->has_file) {
 		raise(own, OWN_RELOADS, "done", own->reloads, &own->totals[OWN_RELOADS]);
 		raise(own, OWN_RELOADS, "failed", own->failed_reloads, &own->said_failed_reloads);
 	}

@@ -22,10 +22,13 @@ enum own_metric {
 	OWN_METRICS
 };
 
+extern const struct metric_shape own_shapes[OWN_METRICS];
+
 struct own {
 	struct metric metrics[OWN_METRICS];
 	uint64_t bad_lines[JSON_STATUSES], totals[OWN_METRICS]; /* what has been counted of the totals */
 	uint64_t reloads, failed_reloads, said_failed_reloads;
+	bool has_file; /* of rules, which may be read again */
 };
 
 bool own_open(struct own *own);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cli/diag.h"
+#include "common/record/utf8.h"
 
 enum { SAMPLE_LABELS_MAX = METRIC_LABELS_MAX + 40, BOUNDS_MAX = 256, NAME_MAX_BYTES = 256 };
 
@@ -101,7 +102,7 @@ static bool parse_sample(char *line, const char *family, struct sample *sample)
 
 static bool start_afresh(struct family *family, const char *what)
 {
-	if (!family->said)
+	if (!family->said && !family->restore->quiet)
 		diag_print(DIAG_WARN, "'%s': %s had other %s before: it starts afresh", family->restore->path,
 			   family->metric->shape->name, what);
 	family->said = true;
@@ -133,13 +134,14 @@ static struct series *find_series(struct family *family, const struct sample *sa
 	struct metric *metric = family->metric;
 	struct label_text labels[METRIC_LABELS_MAX] = { { NULL, 0 } };
 	unsigned int found = 0, constants = 0;
-	bool overflow = false;
+	bool overflow = false, repeated = false;
 
 	for (unsigned int i = 0; i < sample->n_labels; i++) {
 		unsigned int place = find_label(metric, &sample->names[i]);
 
 		if (place < metric->n_labels) {
 			found += !labels[place].bytes;
+			repeated |= labels[place].bytes != NULL;
 			labels[place] = sample->values[i];
 		} else if (is_constant(family->restore, &sample->names[i], &sample->values[i])) {
 			constants++;
@@ -150,7 +152,7 @@ static struct series *find_series(struct family *family, const struct sample *sa
 			return NULL;
 		}
 	}
-	if (constants != family->restore->n_constants || (!overflow && found != metric->n_labels)) {
+	if (repeated || constants != family->restore->n_constants || (!overflow && found != metric->n_labels)) {
 		start_afresh(family, "labels");
 		return NULL;
 	}
@@ -163,7 +165,7 @@ static struct series *find_series(struct family *family, const struct sample *sa
 /* How many measurements a line says there were; what is no such number counts as none. */
 static uint64_t count_of(const struct sample *sample)
 {
-	return sample->value >= 0 && sample->value < 0x1p63 ? (uint64_t)sample->value : 0;
+	return sample->value >= 0 && sample->value <= 0x1p60 ? (uint64_t)sample->value : 0;
 }
 
 static bool take_bucket(struct family *family, const struct sample *sample)
@@ -202,6 +204,7 @@ static void add_counts(struct family *family, const struct sample *sample)
 		series->counts[i] += family->counts[i] - (i ? family->counts[i - 1] : 0);
 	series->value += family->sum;
 	family->n_counts = 0;
+	family->sum = 0;
 }
 
 static void add_plain(struct family *family, const struct sample *sample)
@@ -211,7 +214,7 @@ static void add_plain(struct family *family, const struct sample *sample)
 
 	if (!series)
 		return;
-	if (type == METRIC_COUNTER)
+	if (type == METRIC_COUNTER && isfinite(sample->value) && sample->value >= 0)
 		series->value += sample->value;
 	else if (type == METRIC_GAUGE && !series->counts[0])
 		series->value = sample->value;
@@ -244,6 +247,7 @@ static void begin_family(struct family *family, char *name)
 	family->metric = NULL;
 	family->said = false;
 	family->n_counts = 0;
+	family->sum = 0;
 	if (!type)
 		return;
 	*type++ = '\0';
@@ -252,6 +256,9 @@ static void begin_family(struct family *family, char *name)
 			family->metric = family->restore->metrics[i];
 	if (family->metric && strcmp(types[family->metric->shape->type], type) != 0)
 		start_afresh(family, "type");
+	/* Whether its series have not been seen for too long can only be told by who has set it. */
+	if (family->metric && family->metric->shape->type == METRIC_GAUGE && family->metric->shape->ttl_ns)
+		family->metric = NULL;
 }
 
 static void take_line(struct family *family, char *line)
@@ -271,21 +278,26 @@ static void take_line(struct family *family, char *line)
 		start_afresh(family, "lines than this program writes");
 }
 
+/* As it can be shown again: a page of ours is in UTF-8 and holds no NUL. */
+static char *copy_clean(const char *bytes, size_t length)
+{
+	char *copy = malloc(3 * length + 1);
+
+	if (!copy)
+		return NULL;
+	length = utf8_clean(copy, 3 * length + 1, bytes, length);
+	for (char *nul; (nul = memchr(copy, '\0', length)) != NULL;)
+		*nul = '?';
+	return copy;
+}
+
 void restore_page(const struct restore *restore, const char *bytes, size_t length)
 {
 	struct family family = { .restore = restore };
-	char *copy = malloc(length + 1), *next = copy;
+	char *copy = length ? copy_clean(bytes, length) : NULL, *next = copy;
 
-	if (!length) {
-		free(copy);
-		return;
-	}
-	if (!copy) {
+	if (length && !copy)
 		diag_print_errno(DIAG_ERROR, ENOMEM, "cannot go on with '%s': it starts afresh", restore->path);
-		return;
-	}
-	memcpy(copy, bytes, length);
-	copy[length] = '\0';
 	while (next) {
 		char *line = strsep(&next, "\n");
 

@@ -3,7 +3,7 @@
  * Reads a page of the text format that this program has written before, so that what is counted goes on from there.
  *
  * Counters, and the buckets, sums and counts of histograms and summaries, are added to what the metrics hold; gauges are
- * taken over where they have not been set since. Metrics that there are no more are forgotten; one whose type, labels or
+ * taken over where they have not been set since, and have no TTL. Metrics that there are no more are forgotten; one whose type, labels or
  * buckets have changed starts afresh, which is said.
  */
 #ifndef OTB_EXPOSE_RESTORE_H
@@ -17,6 +17,7 @@ struct restore {
 	unsigned int n_metrics;
 	const struct constant_label *constants; /* which every series of ours bears */
 	unsigned int n_constants;
+	bool quiet; /* what starts afresh is not said */
 };
 
 void restore_page(const struct restore *restore, const char *bytes, size_t length);

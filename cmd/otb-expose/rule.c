@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/cli/parse.h"
+#include "common/record/utf8.h"
+#include "common/rule/regex.h"
 
 /* OpenTelemetry's buckets for durations of HTTP requests, in seconds (semantic conventions, HTTP metrics). */
 static const double default_bounds[] = { 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 };
@@ -35,6 +37,8 @@ static bool check_name(const struct rule *rule, struct lexer *lexer, const char 
 	const char *name = rule->shape.name;
 	bool is_counter = rule->shape.type == METRIC_COUNTER;
 
+	if (strlen(name) > METRIC_NAME_MAX)
+		return lexer_fail_at(lexer, at, "a metric's name has at most %d characters", METRIC_NAME_MAX);
 	if (!is_name(name))
 		return lexer_fail_at(lexer, at,
 				     "a metric's name has only letters, digits and '_', and begins with no digit");
@@ -85,24 +89,16 @@ static bool bind_field(struct field *field, struct lexer *lexer, char *name, str
 static bool parse_rewrite(struct rule_label *label, struct lexer *lexer)
 {
 	const char *at = lexer->token;
-	char *pattern = lexer_take_string(lexer, "a regular expression in quotes"), reason[128];
-	int error;
+	char *pattern = lexer_take_string(lexer, "a regular expression in quotes");
+	regex_t *regex = malloc(sizeof(*regex));
+	bool compiled = pattern && regex && regex_compile(regex, 0, lexer, at, pattern);
 
-	if (!pattern)
-		return false;
-	label->pattern = malloc(sizeof(*label->pattern));
-	if (!label->pattern) {
-		free(pattern);
-		return lexer_fail(lexer, "no memory");
-	}
-	error = regcomp(label->pattern, pattern, REG_EXTENDED);
 	free(pattern);
-	if (error) {
-		regerror(error, label->pattern, reason, sizeof(reason));
-		free(label->pattern);
-		label->pattern = NULL;
-		return lexer_fail_at(lexer, at, "bad regular expression: %s", reason);
+	if (!compiled) {
+		free(regex);
+		return lexer_fail(lexer, "no memory"); /* if nothing else is wrong */
 	}
+	label->pattern = regex;
 	if (!lexer_expect(lexer, "->"))
 		return false;
 	label->replacement = lexer_take_string(lexer, "what the label becomes, in quotes");
@@ -408,12 +404,27 @@ static bool complete(struct rule *rule, struct lexer *lexer)
 	return (done && shape->help) || lexer_fail(lexer, "no memory");
 }
 
+/* What is not UTF-8 would make a page that nobody reads. */
+static bool check_encoding(struct lexer *lexer, const char *text)
+{
+	size_t left = strlen(text), length;
+
+	for (; left; text += length, left -= length) {
+		length = utf8_sequence((const unsigned char *)text, left);
+		if (!length)
+			return lexer_fail_at(lexer, text, "not UTF-8");
+	}
+	return true;
+}
+
 bool rule_parse(struct rule *rule, struct lexer *lexer, const char *text, struct json_names *fields)
 {
 	const char *at;
 
 	*rule = (struct rule){ .text = strdup(text), .factor = 1, .divisor = 1 };
 	lexer_open(lexer, text);
+	if (!check_encoding(lexer, text))
+		return false;
 	if (!rule->text)
 		return lexer_fail(lexer, "no memory");
 	if (!parse_type(rule, lexer))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/otb-expose/rules.h"
 
-#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,15 +31,33 @@ static const struct rule *find_rule_of(const struct rules *rules, const char *na
 	return NULL;
 }
 
-/* Takes a rule over, but not one that contradicts what is known of its metric. */
-static bool keep_rule(struct rules *rules, struct rule *rule)
+/* The name of the metric that a rule contradicts; NULL: none. */
+static const char *find_contradiction(const struct rules *rules, const struct rules_source *source,
+				      const struct rule *rule)
 {
 	const struct rule *first = find_rule_of(rules, rule->shape.name);
+
+	if (first && !shape_equals(&first->shape, &rule->shape))
+		return rule->shape.name;
+	for (unsigned int i = 0; i < source->n_reserved; i++)
+		if (shapes_clash(source->reserved[i], &rule->shape))
+			return source->reserved[i]->name;
+	for (unsigned int i = 0; i < rules->n_list && !first; i++)
+		if (shapes_clash(&rules->list[i]->shape, &rule->shape))
+			return rules->list[i]->shape.name;
+	return NULL;
+}
+
+/* Takes a rule over, but not one that contradicts what is known of its metric, or whose samples would bear the names of
+ * another's. */
+static bool keep_rule(struct rules *rules, const struct rules_source *source, struct rule *rule)
+{
+	const char *contradicted = find_contradiction(rules, source, rule);
 	struct rule **list;
 
-	if (first && !shape_equals(&first->shape, &rule->shape)) {
+	if (contradicted) {
 		diag_print(DIAG_WARN, "left out: '%s': there is a '%s' of another type, with other labels or buckets",
-			   rule->text, rule->shape.name);
+			   rule->text, contradicted);
 		rule_clear(rule);
 		free(rule);
 		return true;
@@ -71,7 +89,7 @@ static enum exit_code add_rule(struct rules *rules, const struct rules_source *s
 	struct rule *rule = calloc(1, sizeof(*rule));
 
 	if (rule && rule_parse(rule, lexer, text, &rules->fields)) {
-		if (check_constants(rule, source) && keep_rule(rules, rule))
+		if (check_constants(rule, source) && keep_rule(rules, source, rule))
 			return EXIT_DONE;
 	}
 	if (rule)
@@ -289,11 +307,12 @@ static bool read_amount(struct rules *rules, const struct record_view *record, c
 	value = field_value(&rule->value, record);
 	if (!value)
 		return false;
-	if (!field_read_number(value, record, amount) || (rule->shape.type == METRIC_COUNTER && *amount < 0)) {
+	bool is_number = field_read_number(value, record, amount);
+	*amount = *amount * rule->factor / rule->divisor;
+	if (!is_number || !isfinite(*amount) || (rule->shape.type == METRIC_COUNTER && *amount < 0)) {
 		rules->bad_values++;
 		return false;
 	}
-	*amount = *amount * rule->factor / rule->divisor;
 	/* A summary names every reason there is: those that did not occur need no series. */
 	return rule->shape.type != METRIC_COUNTER || *amount > 0;
 }
@@ -328,18 +347,17 @@ static size_t rewrite(const struct rule_label *label, const struct label_text *t
 	return length;
 }
 
+/* A pattern sees bytes, and may have cut a character. */
 static struct label_text rewrite_label(const struct rule_label *label, struct label_text text,
 				       char space[RULE_LABEL_MAX])
 {
 	regmatch_t groups[RULE_GROUPS] = { { .rm_so = 0, .rm_eo = (regoff_t)text.length } };
-	char copy[RULE_LABEL_MAX];
+	char written[RULE_LABEL_MAX];
 
 	if (regexec(label->pattern, text.bytes, RULE_GROUPS, groups, REG_STARTEND))
 		return text;
-	/* The text may lie in the very space that it is written to. */
-	memcpy(copy, text.bytes, text.length);
-	text.bytes = copy;
-	return (struct label_text){ space, rewrite(label, &text, groups, space) };
+	return (struct label_text){ space, utf8_clean(space, RULE_LABEL_MAX, written,
+						      rewrite(label, &text, groups, written)) };
 }
 
 /* \u0000 is legal in JSON, and the end of the page to some of its readers. */

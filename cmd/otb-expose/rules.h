@@ -26,7 +26,9 @@ struct rules_source {
 	const char *path; /* a JSON file; NULL: none */
 	uint64_t ttl_ns;  /* of metrics whose rules have none; 0: never */
 	unsigned int series_max;
-	bool exemplars;                         /* they are shown */
+	bool exemplars;                             /* they are shown */
+	const struct metric_shape *const *reserved; /* metrics whose names no rule may have */
+	unsigned int n_reserved;
 	const struct constant_label *constants; /* whose names no label may have */
 	unsigned int n_constants;
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cli/diag.h"
+#include "common/host/file_watch.h"
 #include "common/record/json.h"
 #include "common/record/json_walk.h"
 
@@ -63,7 +64,7 @@ void rules_file_complain(const struct rules_file *file, unsigned int rule, size_
 
 static bool read_whole(struct rules_file *file)
 {
-	FILE *stream = fopen(file->path, "re");
+	FILE *stream = file_open_regular(file->path);
 	bool done;
 
 	if (!stream) {

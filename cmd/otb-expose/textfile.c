@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cli/diag.h"
+#include "common/host/file_watch.h"
 
 enum { LOCK_PAUSE_MS = 10, LOCK_WAIT_MS = 2000, READ_FIRST = 64 * 1024 };
 
@@ -39,7 +40,7 @@ bool textfile_check(const char *path)
 
 	if (!directory_of(path, directory))
 		return fail(path, ENAMETOOLONG);
-	if (!lstat(path, &status) && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
+	if (!stat(path, &status) && !S_ISREG(status.st_mode)) {
 		diag_print(DIAG_ERROR, "cannot write '%s': not a regular file", path);
 		return false;
 	}
@@ -108,7 +109,7 @@ void textfile_unlock(int lock)
 
 bool textfile_read(const char *path, char **bytes, size_t *length)
 {
-	FILE *stream = fopen(path, "re");
+	FILE *stream = file_open_regular(path);
 	size_t capacity = 0, n;
 
 	*bytes = NULL;

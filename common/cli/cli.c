@@ -81,7 +81,9 @@ void cli_refuse_argument(const struct argp_state *state, const char *argument)
 
 static bool is_field_name(const char *name, size_t length)
 {
-	if (!length || length > CLI_LABEL_KEY_MAX || (name[0] >= '0' && name[0] <= '9'))
+	/* What begins with "__" is Prometheus' own. */
+	if (!length || length > CLI_LABEL_KEY_MAX || (name[0] >= '0' && name[0] <= '9') ||
+	    (length >= 2 && name[0] == '_' && name[1] == '_'))
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_", name[i]))

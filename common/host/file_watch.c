@@ -2,11 +2,31 @@
 #include "common/host/file_watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+
+FILE *file_open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = EINVAL;
+	struct stat status;
+	FILE *stream;
+
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &status) && S_ISREG(status.st_mode)) {
+		stream = fdopen(fd, "r");
+		if (stream)
+			return stream;
+		error = errno;
+	}
+	close(fd);
+	errno = error;
+	return NULL;
+}
 
 int file_watch_open(struct file_watch *watch, const char *path)
 {

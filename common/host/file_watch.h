@@ -7,7 +7,12 @@
 #define OTB_FILE_WATCH_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/stat.h>
+
+/* Opens a regular file to be read, and nothing that could keep us waiting: NULL with errno set, EINVAL where it is a pipe
+ * or a device. */
+FILE *file_open_regular(const char *path);
 
 struct file_watch {
 	const char *path; /* not its own */

@@ -2,10 +2,20 @@
 #include "common/metrics/series.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_SIZE_FIRST = 64, BUCKETS_OF_OTLP = 160, SCALE_OF_OTLP = 20, BUCKETS_OF_QUANTILES = 2048 };
+enum {
+	SAMPLE_SIZE = METRIC_NAME_MAX + 16,
+	TABLE_SIZE_FIRST = 64,
+	BUCKETS_OF_OTLP = 160,
+	SCALE_OF_OTLP = 20,
+	BUCKETS_OF_QUANTILES = 2048
+};
+
+/* What a double holds exactly, and every format shows. */
+static const uint64_t COUNT_MAX = UINT64_C(1) << 53;
 
 /* 2^(1/2^7): quantiles within 0.3 %, until the values are spread over more than sixteen powers of two. */
 enum { SCALE_OF_QUANTILES = 7 };
@@ -25,6 +35,60 @@ bool shape_equals(const struct metric_shape *a, const struct metric_shape *b)
 	for (unsigned int i = 0; equal && i < METRIC_LABELS_MAX && (a->labels[i] || b->labels[i]); i++)
 		equal = a->labels[i] && b->labels[i] && !strcmp(a->labels[i], b->labels[i]);
 	return equal;
+}
+
+/* What `length` bytes of a name and a suffix make. */
+static void make_sample(char sample[SAMPLE_SIZE], const char *name, size_t length, const char *suffix)
+{
+	snprintf(sample, SAMPLE_SIZE, "%.*s%s", (int)length, name, suffix);
+}
+
+/* The suffixes of a family's samples, and "" for the family itself, on what *length becomes of the name. */
+static const char *const *suffixes_of(const struct metric_shape *shape, size_t *length)
+{
+	static const char *const counter[] = { "", COUNTER_SUFFIX, "_created", NULL };
+	static const char *const gauge[] = { "", NULL };
+	static const char *const info[] = { "", "_info", NULL };
+	static const char *const histogram[] = { "", "_bucket", "_sum", "_count", "_created", NULL };
+	static const char *const summary[] = { "", "_sum", "_count", "_created", NULL };
+	size_t suffix = strlen(COUNTER_SUFFIX);
+
+	*length = strlen(shape->name);
+	if (shape->type == METRIC_COUNTER && *length > suffix &&
+	    !strcmp(shape->name + *length - suffix, COUNTER_SUFFIX))
+		*length -= suffix;
+	if (shape->is_info)
+		*length -= strlen("_info");
+	switch (shape->type) {
+	case METRIC_COUNTER:
+		return counter;
+	case METRIC_HISTOGRAM:
+		return histogram;
+	case METRIC_SUMMARY:
+		return summary;
+	default:
+		return shape->is_info ? info : gauge;
+	}
+}
+
+bool shapes_clash(const struct metric_shape *a, const struct metric_shape *b)
+{
+	char left[SAMPLE_SIZE], right[SAMPLE_SIZE];
+	size_t a_length, b_length;
+	const char *const *a_suffix = suffixes_of(a, &a_length), *const *b_suffixes = suffixes_of(b, &b_length);
+
+	/* Nearly all differ in what they begin with. */
+	if (strncmp(a->name, b->name, a_length < b_length ? a_length : b_length) != 0)
+		return false;
+	for (; *a_suffix; a_suffix++) {
+		make_sample(left, a->name, a_length, *a_suffix);
+		for (const char *const *b_suffix = b_suffixes; *b_suffix; b_suffix++) {
+			make_sample(right, b->name, b_length, *b_suffix);
+			if (!strcmp(left, right))
+				return true;
+		}
+	}
+	return false;
 }
 
 static unsigned int count_buckets(const struct metric_shape *shape)
@@ -230,7 +294,7 @@ static bool table_rebuild(struct metric *metric, unsigned int size)
 
 static struct series *add_series(struct metric *metric, uint64_t hash, const struct label_text *values)
 {
-	if (metric->n_series == metric->series_max ||
+	if (metric->n_series >= metric->series_max ||
 	    (metric->n_series >= metric->table_size / 2 && !table_rebuild(metric, 2 * metric->table_size)))
 		return NULL;
 	struct series *series = series_new(metric, values, metric->n_labels);
@@ -353,7 +417,9 @@ const struct series **metric_sort(const struct metric *metric, unsigned int *n)
 
 void metric_add(const struct metric *metric, struct series *series, double value, uint64_t weight)
 {
-	series->counts[metric_bucket(metric->shape, value)] += weight;
+	uint64_t *count = &series->counts[metric_bucket(metric->shape, value)];
+
+	*count = weight > COUNT_MAX - *count ? COUNT_MAX : *count + weight;
 	switch (metric->shape->type) {
 	case METRIC_COUNTER:
 		series->value += value;

@@ -19,7 +19,13 @@
 
 #include "common/metrics/exponential.h"
 
-enum { METRIC_LABELS_MAX = 16, METRIC_SERIES_MAX = 2000, TRACE_ID_SIZE = 32 + 1, SPAN_ID_SIZE = 16 + 1 };
+enum {
+	METRIC_LABELS_MAX = 16,
+	METRIC_SERIES_MAX = 2000,
+	METRIC_NAME_MAX = 255,
+	TRACE_ID_SIZE = 32 + 1,
+	SPAN_ID_SIZE = 16 + 1
+};
 
 /* What a metric's name ends in. */
 #define COUNTER_SUFFIX "_total"
@@ -113,7 +119,8 @@ struct series *metric_lookup(const struct metric *metric, const struct label_tex
 const struct series **metric_sort(const struct metric *metric, unsigned int *n);
 
 /* Measurements. Of counters `value` is the increase, which is not negative; of gauges the new value. Histograms and
- * summaries take `weight` measurements of `value`, which is finite; the others leave `weight` alone. */
+ * summaries take `weight` measurements of `value`, which is finite; the others leave `weight` alone. What cannot be counted
+ * exactly any more (2^53) is counted no further. */
 void metric_add(const struct metric *metric, struct series *series, double value, uint64_t weight);
 
 /* Which of the exemplars a value belongs to; NULL: there is no memory, or the metric has none. */
@@ -153,5 +160,9 @@ void metric_clear_values(struct metric *metric);
 void metric_take_over(struct metric *metric, struct metric *from);
 /* Whether values of one are values of the other: name, type, labels, bounds. */
 bool shape_equals(const struct metric_shape *a, const struct metric_shape *b);
+
+/* Whether samples of two metrics would bear one name, in either format: "h_count" of a histogram and of a gauge. Names
+ * have at most METRIC_NAME_MAX bytes. */
+bool shapes_clash(const struct metric_shape *a, const struct metric_shape *b);
 
 #endif

@@ -5,10 +5,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/rule/regex.h"
 
 _Static_assert(READER_LINE_MAX <= INT_MAX, "regexec() takes offsets as int");
 
@@ -104,19 +105,18 @@ static void pattern_free(struct pattern *pattern)
 static struct pattern *pattern_compile(struct lexer *lexer, const char *at, const char *text)
 {
 	struct pattern *pattern = calloc(1, sizeof(*pattern));
-	char *bytes = malloc(strlen(text) + 1), message[LEXER_ERROR_SIZE];
-	int error = pattern && bytes ? regcomp(&pattern->regex, text, REG_EXTENDED | REG_NOSUB) : REG_ESPACE;
+	char *bytes = malloc(strlen(text) + 1);
 
-	if (error) {
-		regerror(error, pattern && bytes ? &pattern->regex : NULL, message, sizeof(message));
-		lexer_fail_at(lexer, at, "bad regular expression: %s", message);
-		free(pattern);
-		free(bytes);
-		return NULL;
+	if (!pattern || !bytes)
+		lexer_fail_at(lexer, at, "no memory");
+	else if (regex_compile(&pattern->regex, REG_NOSUB, lexer, at, text)) {
+		pattern->literal.bytes = bytes;
+		find_literal(pattern, text);
+		return pattern;
 	}
-	pattern->literal.bytes = bytes;
-	find_literal(pattern, text);
-	return pattern;
+	free(pattern);
+	free(bytes);
+	return NULL;
 }
 
 static bool literal_stands(const struct pattern *pattern, const char *bytes, size_t length)
