@@ -28,7 +28,7 @@ struct expose {
 	struct options options;
 	struct session session;
 	struct reader reader;
-	struct rules *rules;
+	struct rules rules;
 	struct own own;
 	struct imported imported;
 	struct otlp_input otlp;
@@ -49,7 +49,7 @@ static bool make_page(void *context, struct page *page)
 	unsigned int n_constants = expose->options.cli.n_labels;
 
 	page->created = expose->options.created;
-	own_update(&expose->own, &expose->reader, expose->rules, &expose->imported, expose->http);
+	own_update(&expose->own, &expose->reader, &expose->rules, &expose->imported, expose->http);
 	imported_expose(&expose->imported, page, expose->constants, n_constants);
 	page_end(page);
 	if (page->failed)
@@ -66,7 +66,7 @@ static bool make_request(struct expose *expose, struct page *page)
 					.start_wall_ns = clock_wall_ns(clock, expose->session.started_ns),
 					.now_wall_ns = clock_wall_ns(clock, clock_monotonic_ns()) };
 
-	own_update(&expose->own, &expose->reader, expose->rules, &expose->imported, NULL);
+	own_update(&expose->own, &expose->reader, &expose->rules, &expose->imported, NULL);
 	otlp_begin(&request);
 	imported_export(&expose->imported, &request);
 	otlp_end(&request);
@@ -127,7 +127,7 @@ static void set_time(struct expose *expose)
 	uint64_t now_ns = clock_monotonic_ns();
 	uint64_t now_wall_ns = clock_wall_ns(&expose->session.clock, now_ns);
 
-	rules_set_time(expose->rules, now_ns, now_wall_ns);
+	rules_set_time(&expose->rules, now_ns, now_wall_ns);
 	expose->imported.now_ns = now_ns;
 	expose->imported.now_wall_ns = now_wall_ns;
 }
@@ -136,7 +136,7 @@ static void expire(struct expose *expose)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 
-	rules_expire(expose->rules, now_ns);
+	rules_expire(&expose->rules, now_ns);
 	imported_expire(&expose->imported, now_ns);
 }
 
@@ -217,8 +217,8 @@ static void take_input(struct expose *expose)
 
 	set_time(expose);
 	while (!has_enough(expose) && reader_next(&expose->reader, &record)) {
-		if (!otlp_input_take(&expose->otlp, expose->rules, &expose->imported, &record))
-			rules_apply(expose->rules, &record);
+		if (!otlp_input_take(&expose->otlp, &expose->rules, &expose->imported, &record))
+			rules_apply(&expose->rules, &record);
 		expose->records++;
 	}
 	reader_report(&expose->reader, false);
@@ -261,7 +261,7 @@ static void drain_input(struct expose *expose)
 
 /* ---- rules ---- */
 
-static struct rules *open_rules(const struct expose *expose, enum exit_code *code)
+static enum exit_code open_rules(const struct expose *expose, struct rules *rules)
 {
 	const struct options *options = &expose->options;
 	const struct metric_shape *reserved[OWN_METRICS + 1] = { &imported_target_shape };
@@ -277,29 +277,13 @@ static struct rules *open_rules(const struct expose *expose, enum exit_code *cod
 					     .n_reserved = OWN_METRICS + 1,
 					     .constants = expose->constants,
 					     .n_constants = options->cli.n_labels };
-	struct rules *rules = calloc(1, sizeof(*rules));
 	uint64_t seed = options->seed;
 
 	for (unsigned int i = 0; i < OWN_METRICS; i++)
 		reserved[i + 1] = &own_shapes[i];
-	*code = EXIT_FAILED;
 	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		seed = clock_monotonic_ns();
-	if (rules)
-		*code = rules_open(rules, &source, seed);
-	if (!*code)
-		return rules;
-	if (rules)
-		rules_close(rules);
-	free(rules);
-	return NULL;
-}
-
-static void drop_rules(struct rules *rules)
-{
-	if (rules)
-		rules_close(rules);
-	free(rules);
+	return rules_open(rules, &source, seed);
 }
 
 /* The metrics that are counted here, in the order of the page. */
@@ -322,22 +306,19 @@ static bool set_hosts(struct expose *expose, struct rules *rules)
 static void reload_rules(void *context)
 {
 	struct expose *expose = context;
-	enum exit_code code;
-	struct rules *rules = expose->options.rules_path ? open_rules(expose, &code) : NULL;
+	struct rules rules;
 
-	if (!expose->options.rules_path)
-		return;
-	if (!rules || !set_hosts(expose, rules)) {
-		drop_rules(rules);
+	if (open_rules(expose, &rules) || !set_hosts(expose, &rules)) {
+		rules_close(&rules);
 		expose->own.failed_reloads++;
 		diag_print(DIAG_ERROR, "the rules that were in force stay");
 		return;
 	}
 	expose->own.reloads++;
-	rules_take_over(rules, expose->rules);
-	drop_rules(expose->rules);
+	rules_take_over(&rules, &expose->rules);
+	rules_close(&expose->rules);
+	/* Where they lie stays the same, and so does where the reader finds their fields. */
 	expose->rules = rules;
-	expose->reader.names = &rules->fields;
 	set_time(expose);
 	diag_print(DIAG_INFO, "new rules from '%s'", expose->options.rules_path);
 }
@@ -370,7 +351,7 @@ static enum exit_code print_rules(struct expose *expose)
 	struct page page = { .bytes = NULL };
 	struct output output;
 
-	rules_print(expose->rules, &page);
+	rules_print(&expose->rules, &page);
 	if (page.failed || output_open(&output, expose->options.cli.output_path))
 		return EXIT_FAILED;
 	output_put(&output, page.bytes, page.length);
@@ -401,8 +382,8 @@ static void on_second(void *context)
 	if (now_ns - expose->window_ns < METRIC_WINDOW_NS)
 		return;
 	expose->window_ns = now_ns;
-	for (unsigned int i = 0; i < expose->rules->n_metrics; i++)
-		metric_turn_window(&expose->rules->metrics[i]);
+	for (unsigned int i = 0; i < expose->rules.n_metrics; i++)
+		metric_turn_window(&expose->rules.metrics[i]);
 }
 
 /* ---- the run ---- */
@@ -416,9 +397,9 @@ static void write_stats(struct expose *expose)
 	record_add_uint(record, "duration_ns", clock_monotonic_ns() - session->started_ns);
 	record_add_uint(record, "lines", expose->reader.lines);
 	record_add_uint(record, "records", expose->records);
-	record_add_uint(record, "ignored", expose->rules->ignored);
+	record_add_uint(record, "ignored", expose->rules.ignored);
 	record_add_uint(record, "bad_lines", expose->reader.bad_lines);
-	record_add_uint(record, "bad_values", expose->rules->bad_values + expose->imported.bad_values);
+	record_add_uint(record, "bad_values", expose->rules.bad_values + expose->imported.bad_values);
 	if (expose->options.kind == OUTPUT_TEXTFILE || expose->options.kind == OUTPUT_LISTEN) {
 		session_put_aside(session);
 		return;
@@ -450,10 +431,10 @@ static void open_imported(struct expose *expose)
 static enum exit_code open_input(struct expose *expose)
 {
 	struct session *session = &expose->session;
-	int error = own_open(&expose->own) && set_hosts(expose, expose->rules) ? 0 : -ENOMEM;
+	int error = own_open(&expose->own) && set_hosts(expose, &expose->rules) ? 0 : -ENOMEM;
 
 	if (!error)
-		error = reader_open(&expose->reader, STDIN_FILENO, "stdin", &expose->rules->fields);
+		error = reader_open(&expose->reader, STDIN_FILENO, "stdin", &expose->rules.fields);
 	if (!error)
 		error = loop_watch(&session->loop, STDIN_FILENO, EPOLLIN, on_input, expose);
 	if (!error)
@@ -485,7 +466,7 @@ static enum exit_code open_all(struct expose *expose)
 	enum exit_code code;
 
 	open_constants(expose);
-	expose->rules = open_rules(expose, &code);
+	code = open_rules(expose, &expose->rules);
 	if (code)
 		return code;
 	open_imported(expose);
@@ -526,7 +507,7 @@ static enum exit_code close_all(struct expose *expose)
 	otlp_input_close(&expose->otlp);
 	imported_close(&expose->imported);
 	own_close(&expose->own);
-	drop_rules(expose->rules);
+	rules_close(&expose->rules);
 	return session_close(&expose->session);
 }
 
@@ -537,7 +518,7 @@ int main(int argc, char **argv)
 
 	options_parse(&expose.options, argc, argv);
 	if (expose.options.print_rules) {
-		expose.rules = open_rules(&expose, &code);
+		code = open_rules(&expose, &expose.rules);
 		return code ? code : print_rules(&expose);
 	}
 	code = open_all(&expose);
