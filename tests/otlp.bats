@@ -494,3 +494,24 @@ y'),$(attribute http.route /)]")" "$(gauge g 1)" \
 	[ "$(on_page 'spans_total{trace_id="",name="",span_kind="",time=""}')" = 2 ]
 	[ "$(grep -vc spans_total page)" = 0 ]
 }
+
+@test "new rules that give a metric other labels: no series twice" {
+	echo '{"builtin": false, "rules": ["counter hits_total{a}"]}' >rules.json
+	serve --rules rules.json
+	point() { metrics "$(counter hits 5 ",\"attributes\":[$(attribute b x)]")"; }
+	point >&"$input"
+	await value_is 'hits_total{b="x"}' 5
+	echo '{"builtin": false, "rules": ["counter hits_total{b}"]}' >new && mv new rules.json
+	await value_is 'otb_expose_rules_reloads_total{result="done"}' 1
+	{
+		echo '{"b":"x"}'
+		point
+	} >&"$input"
+	await value_is 'hits_total{b="x"}' 6
+	get "$url/metrics" >page
+	[ "$(grep -c '^hits_total{b="x"}' page)" = 1 ]
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+}
