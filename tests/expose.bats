@@ -11,6 +11,7 @@ setup() {
 	root=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 	records=$root/tests/records
 	PATH=${OTB_BUILD:-$root/build}:$PATH
+	load lib/await
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
@@ -58,17 +59,6 @@ jq_samples='
 # jq_total FILE NAME LABELS FILTER AMOUNT: all as jq expressions
 jq_total() {
 	jq -s -r "$jq_samples map(select($4)) | total(\"$2\"; $3; $5)" "$1" | LC_ALL=C sort
-}
-
-# await COMMAND...: until it succeeds, at most 20 seconds
-await() {
-	local try
-	for try in {1..2000}; do
-		! "$@" >/dev/null 2>&1 || return 0
-		sleep 0.01
-	done
-	echo "never true ($try tries): $*" >&2
-	return 1
 }
 
 # start [OPTION]...: otb-expose in the background, set up; what is written to $input is its input

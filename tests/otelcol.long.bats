@@ -17,6 +17,7 @@ setup() {
 	PATH=${OTB_BUILD:-$root/build}:$PATH
 	load lib/go
 	load lib/otelcol
+	load lib/http
 	processes=()
 	cd "$BATS_TEST_TMPDIR" || return
 	otelcol_build 2>why || skip "no Collector: $(cat why)"
@@ -24,18 +25,6 @@ setup() {
 
 teardown() {
 	[ "${#processes[@]}" -eq 0 ] || kill -KILL "${processes[@]}" 2>/dev/null || true
-}
-
-await() {
-	local deadline=$((SECONDS + 30))
-	until "$@" >/dev/null 2>&1; do
-		((SECONDS < deadline)) || { echo "never true: $*" >&2 && tail -n 5 collector.log >&2 && return 1; }
-		sleep 0.1
-	done
-}
-
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # collect PIPELINE EXPORTERS: a Collector that reads *.jsonl here, with these lines of configuration

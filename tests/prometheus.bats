@@ -26,11 +26,6 @@ need() {
 	command -v "$1" >/dev/null || skip "no $1"
 }
 
-# free_port: one that nobody listens on
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # watch_with_prometheus [LINE]...: a server that scrapes $port every second, with these lines in its job; $api is its API
 watch_with_prometheus() {
 	local api_port

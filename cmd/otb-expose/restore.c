@@ -9,7 +9,7 @@
 #include "common/cli/diag.h"
 #include "common/record/utf8.h"
 
-enum { SAMPLE_LABELS_MAX = METRIC_LABELS_MAX + 40, BOUNDS_MAX = 256, NAME_MAX_BYTES = 256 };
+enum { SAMPLE_LABELS_MAX = METRIC_LABELS_MAX + 40, BOUNDS_MAX = 256 };
 
 /* A line of the page: NAME{LABELS} VALUE. */
 struct sample {
@@ -93,7 +93,6 @@ static bool parse_sample(char *line, const char *family, struct sample *sample)
 		at = take_labels(at, sample);
 	if (!at)
 		return false;
-	errno = 0;
 	sample->value = strtod(at, &end);
 	return end != at && !*end;
 }
@@ -236,12 +235,6 @@ static void take_sample(struct family *family, const struct sample *sample)
 
 static void begin_family(struct family *family, char *name)
 {
-	static const char *const types[METRIC_TYPES] = {
-		[METRIC_COUNTER] = "counter",
-		[METRIC_GAUGE] = "gauge",
-		[METRIC_HISTOGRAM] = "histogram",
-		[METRIC_SUMMARY] = "summary",
-	};
 	char *type = strchr(name, ' ');
 
 	family->metric = NULL;
@@ -254,7 +247,7 @@ static void begin_family(struct family *family, char *name)
 	for (unsigned int i = 0; i < family->restore->n_metrics && !family->metric; i++)
 		if (!strcmp(family->restore->metrics[i]->shape->name, name))
 			family->metric = family->restore->metrics[i];
-	if (family->metric && strcmp(types[family->metric->shape->type], type) != 0)
+	if (family->metric && strcmp(metric_type_name(family->metric->shape->type), type) != 0)
 		start_afresh(family, "type");
 	/* Whether its series have not been seen for too long can only be told by who has set it. */
 	if (family->metric && family->metric->shape->type == METRIC_GAUGE && family->metric->shape->ttl_ns)

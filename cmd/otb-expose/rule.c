@@ -348,13 +348,8 @@ static bool parse_clauses(struct rule *rule, struct lexer *lexer, struct json_na
 
 static bool parse_type(struct rule *rule, struct lexer *lexer)
 {
-	static const char *const words[METRIC_TYPES] = { [METRIC_COUNTER] = "counter",
-							 [METRIC_GAUGE] = "gauge",
-							 [METRIC_HISTOGRAM] = "histogram",
-							 [METRIC_SUMMARY] = "summary" };
-
 	for (unsigned int i = 0; i < METRIC_TYPES; i++)
-		if (lexer_take(lexer, words[i])) {
+		if (lexer_take(lexer, metric_type_name((enum metric_type)i))) {
 			rule->shape.type = (enum metric_type)i;
 			return true;
 		}

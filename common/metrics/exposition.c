@@ -323,19 +323,13 @@ static const char *unit_of(const char *name, size_t length)
 
 static void write_head(struct page *page, const struct metric_shape *shape)
 {
-	static const char *const types[METRIC_TYPES] = {
-		[METRIC_COUNTER] = "counter",
-		[METRIC_GAUGE] = "gauge",
-		[METRIC_HISTOGRAM] = "histogram",
-		[METRIC_SUMMARY] = "summary",
-	};
 	size_t length = family_length(page, shape);
 	const char *unit = unit_of(shape->name, length);
 
 	if (!is_openmetrics(page))
 		add_meta(page, "HELP", shape->name, length, shape->help);
 	add_meta(page, "TYPE", shape->name, length,
-		 shape->is_info && is_openmetrics(page) ? "info" : types[shape->type]);
+		 shape->is_info && is_openmetrics(page) ? "info" : metric_type_name(shape->type));
 	if (!is_openmetrics(page))
 		return;
 	if (unit && !shape->is_info)

@@ -22,6 +22,18 @@ enum { SCALE_OF_QUANTILES = 7 };
 
 /* ---- shapes ---- */
 
+const char *metric_type_name(enum metric_type type)
+{
+	static const char *const names[METRIC_TYPES] = {
+		[METRIC_COUNTER] = "counter",
+		[METRIC_GAUGE] = "gauge",
+		[METRIC_HISTOGRAM] = "histogram",
+		[METRIC_SUMMARY] = "summary",
+	};
+
+	return names[type];
+}
+
 static bool lists_equal(const double *a, unsigned int n_a, const double *b, unsigned int n_b)
 {
 	return n_a == n_b && (!n_a || !memcmp(a, b, n_a * sizeof(*a)));

@@ -32,6 +32,9 @@ enum {
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY, METRIC_TYPES };
 
+/* "counter", as pages and rules have it. */
+const char *metric_type_name(enum metric_type type);
+
 /* What a metric is. All of it must outlive the metric. */
 struct metric_shape {
 	const char *name;

@@ -3,15 +3,12 @@
 #
 # otb-expose --listen for tests: started, asked, ended. In the current folder, which becomes full of its files.
 
-# await COMMAND...: until it succeeds, at most 20 seconds
-await() {
-	local try
-	for try in {1..2000}; do
-		! "$@" >/dev/null 2>&1 || return 0
-		sleep 0.01
-	done
-	echo "never true ($try tries): $*" >&2
-	return 1
+# shellcheck source=tests/lib/await.bash
+. "${BASH_SOURCE[0]%/*}/await.bash"
+
+# free_port: one that nobody listens on, for other servers
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # serve [OPTION]...: otb-expose in the background on a port that is free, in the namespace $space if there is one; what is
