@@ -74,6 +74,7 @@ PACKAGES := libbpf libelf libdw zlib jansson libcap capstone
 # What one program alone needs: LIBS_otb-NAME
 LIBS_otb-expose := -lmicrohttpd
 # What a test or fuzzer takes from a program beside common: PARTS_NAME := cmd/otb-expose/rules.c
+PARTS_audit := cmd/otb-tcpretrans/audit.c
 PARTS_gcpause_reason := cmd/otb-gcpause/reason.c
 PARTS_gcpause_summary := cmd/otb-gcpause/summary.c
 PARTS_negotiate := cmd/otb-expose/negotiate.c

@@ -2,11 +2,13 @@
 /*
  * otb-tcpretrans, kernel side.
  *
- * One event for each call of the two tracepoints, with the owner only where the kernel knows it for certain; and three
+ * One event for each call of the two tracepoints, with the owner only where the kernel knows it for certain; and four
  * kinds of bookkeeping about sockets, so that `segments` is exact and no owner is lost:
  *   - a socket's tcp_sock.total_retrans as it was before (map `flows`): its rise tells whether a failed attempt was
  *     counted (the kernel counts before it sends: __tcp_retransmit_skb, net/ipv4/tcp_output.c);
  *   - sock:inet_sock_set_state, for what an accepted child inherits, for who closes a socket, and to forget it;
+ *   - the segments of a whole network namespace (map `accounted`), which its own counter is held against at the end: it
+ *     alone has SYN-ACKs and orphans for which no program was run;
  *   - an iterator over all open files, for the sockets that are older than the tracer and for who holds which.
  */
 #include "bpf/tracer.bpf.h"
@@ -41,6 +43,15 @@ struct {
 	__type(key, __u64); /* the address of the struct sock: valid until its TCP_CLOSE, when the entry goes */
 	__type(value, struct flow);
 } flows SEC(".maps");
+
+/* Network namespace -> its segments that an event told of, or that were found uncounted. The entries are made from
+ * outside, when the audit begins: cmd/otb-tcpretrans/audit.h */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AUDIT_NAMESPACES_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} accounted SEC(".maps");
 
 /* The seconds of --max-rate, in turn: one that is over is cleared by the first event of a later one. */
 struct second {
@@ -78,6 +89,19 @@ static __always_inline void flow_store(const struct sock *sk, __u32 total_retran
 		counter_add(COUNTER_LOST_MAP, 1);
 }
 
+static __always_inline __u32 read_netns(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void account(__u32 netns, __u32 segments)
+{
+	__u64 *sum = bpf_map_lookup_elem(&accounted, &netns);
+
+	if (sum)
+		__sync_fetch_and_add(sum, segments);
+}
+
 /* ---- owner ---- */
 
 static __always_inline __u64 read_inode(const struct sock *sk)
@@ -102,7 +126,7 @@ static __always_inline void socket_read(struct tcpretrans_socket *to, const stru
 {
 	to->cookie = cookie ? cookie : (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	to->inode = read_inode(sk);
-	to->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	to->netns = read_netns(sk);
 }
 
 /*
@@ -388,12 +412,13 @@ static __always_inline __u32 segments_counted(const struct flow *flow, const str
 
 /* Segments that the socket counted since its last event, and that no event reported: attempts that failed, before
  * 6.17, or that this program missed. */
-static __always_inline void uncounted_add(__u32 risen, __u32 reported)
+static __always_inline void uncounted_add(const struct sock *sk, __u32 risen, __u32 reported)
 {
 	if (risen <= reported)
 		return;
 	counter_add(COUNTER_UNCOUNTED, 1);
 	counter_add(COUNTER_UNCOUNTED_WEIGHT, risen - reported);
+	account(read_netns(sk), risen - reported);
 }
 
 /* What a socket has retransmitted since it was last looked at. One that is not known has retransmitted nothing before,
@@ -410,6 +435,7 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
 	struct tcpretrans_event event = {};
 	__u64 key = (__u64)sk;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	__u32 skb_segments = BPF_CORE_READ(cb, tcp_gso_segs);
 	bool emitted;
 
 	event_begin(&event, TCPRETRANS_SEGMENT, sk);
@@ -423,11 +449,13 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
 	event.seq = BPF_CORE_READ(cb, seq);
 	event.error = error;
 	event.total_retrans = read_total_retrans(sk);
-	event.segments = segments_counted(flow, &event, BPF_CORE_READ(cb, tcp_gso_segs));
+	event.segments = segments_counted(flow, &event, skb_segments);
 	event.bytes = event.segments ? BPF_CORE_READ(skb, len) : 0;
 
+	/* Where it is not certain that a failed attempt was counted, it may have been. */
+	account(event.socket.netns, error && !flow ? skb_segments : event.segments);
 	if (risen_is_known(flow, event.owner == OWNER_ORPHAN))
-		uncounted_add(event.total_retrans - (flow ? flow->total_retrans : 0), event.segments);
+		uncounted_add(sk, event.total_retrans - (flow ? flow->total_retrans : 0), event.segments);
 	emitted = event_emit(&event, sk);
 	flow_store(sk, event.total_retrans, (flow && flow->unresolved) || (emitted && event.owner == OWNER_SOCKET));
 	return 0;
@@ -458,6 +486,7 @@ static __always_inline int trace_synack(const struct sock *sk, const struct requ
 	event.reason = REASON_SYN;
 	event.seq = BPF_CORE_READ((const struct tcp_request_sock *)request, snt_isn);
 	event.segments = 1;
+	account(event.socket.netns, event.segments);
 	event_emit(&event, listener);
 	return 0;
 }
@@ -485,7 +514,7 @@ static __always_inline void flow_end(const struct sock *sk, const struct flow *f
 	__u32 total_retrans = read_total_retrans(sk);
 
 	if (risen_is_known(flow, old_state != TCP_SYN_SENT))
-		uncounted_add(total_retrans - (flow ? flow->total_retrans : 0), 0);
+		uncounted_add(sk, total_retrans - (flow ? flow->total_retrans : 0), 0);
 	if (flow)
 		bpf_map_delete_elem(&flows, &key);
 }
@@ -602,7 +631,6 @@ static __always_inline void seed(const struct sock *sk)
 	struct flow flow = { read_total_retrans(sk), 0 };
 	__u64 key = (__u64)sk;
 
-	reports_failures = HAS_ERROR;
 	if (flow.total_retrans)
 		bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST);
 }
@@ -626,7 +654,7 @@ static __always_inline void audit(const struct sock *sk)
 
 	if (now <= before || busy || socket_is_busy(sk))
 		return;
-	uncounted_add(now - before, 0);
+	uncounted_add(sk, now - before, 0);
 	flow_store(sk, now, flow && flow->unresolved);
 }
 
@@ -649,6 +677,8 @@ int task_file_iter(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	const struct sock *sk;
 
+	if (visit == VISIT_SEED)
+		reports_failures = HAS_ERROR;
 	if (!task || !file || shares_files_with_leader(task))
 		return 0;
 	sk = file_tcp_socket(file);
@@ -658,8 +688,7 @@ int task_file_iter(struct bpf_iter__task_file *ctx)
 		seed(sk);
 	else if (visit == VISIT_AUDIT)
 		audit(sk);
-	else
-		file_write(ctx, task, sk);
+	file_write(ctx, task, sk);
 	return 0;
 }
 

@@ -30,12 +30,14 @@ enum tcpretrans_owner_kind {
 	OWNER_ORPHAN,   /* closed by its process, and kept by the kernel */
 };
 
-/* What the iterator over all open files is to do. */
+/* What the iterator over all open files is to do beside writing out who has which socket. */
 enum tcpretrans_visit {
 	VISIT_SEED,  /* before anything is reported: note what old sockets have retransmitted */
-	VISIT_LOOK,  /* write out who has which socket */
+	VISIT_LOOK,  /* nothing */
 	VISIT_AUDIT, /* at the end: find what was counted and not reported */
 };
+
+enum { AUDIT_NAMESPACES_MAX = 4096 };
 
 enum { TCPRETRANS_COMM_SIZE = 16 };
 

@@ -130,7 +130,7 @@ static void on_pause(struct gcpause *tool, const struct gcpause_pause *event)
 
 	/* The kernel side knows the texts of old releases as little as it has to. */
 	if (is_text && !tool->options.wants_reason[number]) {
-		tool->tracer.filtered++;
+		tool->tracer.counted[COUNTER_FILTERED]++;
 		return;
 	}
 	reason_format(number, is_text ? (const char *)event->text : "", reason);
@@ -149,7 +149,7 @@ static void on_cycle(struct gcpause *tool, const struct gcpause_cycle *event)
 	struct process_facts facts = facts_of(tool, &event->head);
 
 	if (event->end_ns - event->start_ns < tool->options.filter.min_duration_ns) {
-		tool->tracer.filtered++;
+		tool->tracer.counted[COUNTER_FILTERED]++;
 	} else if (is_table(tool)) {
 		cycle_set_row(&tool->table, event, clock_wall_ns(&session->clock, event->start_ns));
 		session_put_row(session, &tool->table, true);

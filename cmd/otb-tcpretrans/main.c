@@ -11,6 +11,7 @@
 
 #include "bpf/tcpretrans.h"
 #include "bpf/tcpretrans.skel.h"
+#include "cmd/otb-tcpretrans/audit.h"
 #include "cmd/otb-tcpretrans/event.h"
 #include "cmd/otb-tcpretrans/options.h"
 #include "cmd/otb-tcpretrans/owner.h"
@@ -25,6 +26,7 @@ struct tcpretrans {
 	struct tracer tracer;
 	struct tcpretrans_bpf *bpf;
 	struct owners owners;
+	struct audit audit;
 	struct summary summary;
 	struct table table;
 	uint64_t tick_ns;
@@ -74,7 +76,7 @@ static void deliver(struct tcpretrans *tool, const struct tcpretrans_event *even
 	if (session_is_full(session))
 		return;
 	if (!owner_is_wanted(&tool->options.filter, owner)) {
-		tool->tracer.filtered++;
+		tool->tracer.counted[COUNTER_FILTERED]++;
 		return;
 	}
 	if (!tool->options.cli.summary) {
@@ -183,11 +185,19 @@ static enum exit_code load(struct tcpretrans *tool)
 	return error ? tracer_refused(error) : EXIT_DONE;
 }
 
-static void visit_files(struct tcpretrans *tool, enum tcpretrans_visit visit)
+static void visit_files(struct tcpretrans *tool, enum tcpretrans_visit visit, owners_file_callback *on_file)
 {
 	tool->bpf->bss->visit = visit;
-	owners_visit_files(&tool->owners);
+	owners_visit_files(&tool->owners, on_file, &tool->audit);
 	tool->bpf->bss->visit = VISIT_LOOK;
+}
+
+static void audit(struct tcpretrans *tool)
+{
+	uint64_t *counted = tool->tracer.counted;
+
+	visit_files(tool, VISIT_AUDIT, audit_read);
+	counted[COUNTER_UNCOUNTED] += audit_finish(&tool->audit, &counted[COUNTER_UNCOUNTED_WEIGHT]);
 }
 
 static void begin_table(struct tcpretrans *tool)
@@ -207,7 +217,8 @@ static enum exit_code start(struct tcpretrans *tool)
 	code = tracer_attach(&tool->tracer, on_event, on_batch, tool);
 	if (code)
 		return code;
-	visit_files(tool, VISIT_SEED);
+	audit_open(&tool->audit, bpf_map__fd(tool->bpf->maps.accounted));
+	visit_files(tool, VISIT_SEED, audit_begin);
 	tool->bpf->bss->seeded = true;
 	tool->tracer.uncounted_is_missed = tool->bpf->bss->reports_failures;
 	summary_open(&tool->summary, tool->options.by);
@@ -245,7 +256,7 @@ static enum exit_code run(struct tcpretrans *tool)
 	if (code)
 		return code;
 	tracer_loop(&tool->tracer);
-	visit_files(tool, VISIT_AUDIT);
+	audit(tool);
 	tracer_finish(&tool->tracer);
 	settle_waiting(tool);
 	report(tool);
@@ -265,6 +276,7 @@ int main(int argc, char **argv)
 		code = run(&tool);
 	code = exit_worse(code, tracer_close(&tool.tracer));
 	owners_close(&tool.owners);
+	audit_close(&tool.audit);
 	summary_close(&tool.summary);
 	tcpretrans_bpf__destroy(tool.bpf);
 	return code;

@@ -129,8 +129,9 @@ static struct owner_entry *entry_of_file(struct owners *owners, const struct tcp
 	return entry || !file->socket.cookie ? entry : entry_find(owners, &nameless);
 }
 
-static void take_file(struct owners *owners, const struct tcpretrans_file *file, uint64_t now_ns)
+static void take_file(void *context, const struct tcpretrans_file *file)
 {
+	struct owners *owners = context;
 	struct owner_entry *entry = entry_of_file(owners, file);
 
 	if (!entry || !entry->wanted || !holder_is_better(entry, file))
@@ -138,12 +139,11 @@ static void take_file(struct owners *owners, const struct tcpretrans_file *file,
 	owner_set(&entry->owner, &file->socket);
 	entry->fd = file->fd;
 	entry->start_time = file->start_time;
-	entry->verified_ns = now_ns;
+	entry->verified_ns = owners->scan_ns;
 	entry->found = true;
 }
 
-/* Hands every open TCP socket to take_file(), or only reads through them where `now_ns` is 0. */
-static void files_read(struct owners *owners, uint64_t now_ns)
+void owners_visit_files(struct owners *owners, owners_file_callback *on_file, void *context)
 {
 	struct tcpretrans_file files[256];
 	size_t held = 0;
@@ -163,17 +163,12 @@ static void files_read(struct owners *owners, uint64_t now_ns)
 			break;
 		held += (size_t)n;
 		whole = held / sizeof(files[0]);
-		for (size_t i = 0; now_ns && i < whole; i++)
-			take_file(owners, &files[i], now_ns);
+		for (size_t i = 0; i < whole; i++)
+			on_file(context, &files[i]);
 		held -= whole * sizeof(files[0]);
 		memmove(files, &files[whole], held);
 	}
 	close(fd);
-}
-
-void owners_visit_files(struct owners *owners)
-{
-	files_read(owners, 0);
 }
 
 static void entries_unwant(struct owners *owners)
@@ -194,12 +189,13 @@ bool owners_may_scan(const struct owners *owners)
 
 void owners_scan(struct owners *owners)
 {
-	uint64_t start = clock_monotonic_ns(), end;
+	uint64_t end;
 
-	files_read(owners, start);
+	owners->scan_ns = clock_monotonic_ns();
+	owners_visit_files(owners, take_file, owners);
 	entries_unwant(owners);
 	end = clock_monotonic_ns();
-	owners->next_scan_ns = end + (end - start) * SCAN_COST_FACTOR;
+	owners->next_scan_ns = end + (end - owners->scan_ns) * SCAN_COST_FACTOR;
 }
 
 /* ---- one socket ---- */

@@ -34,15 +34,18 @@ struct owners {
 	struct bpf_link *files; /* the iterator */
 	struct owner_entry *buckets[OWNER_BUCKETS];
 	unsigned int n_entries;
-	uint64_t next_scan_ns; /* CLOCK_MONOTONIC: not before */
+	uint64_t scan_ns, next_scan_ns; /* CLOCK_MONOTONIC: when the last one began; not before */
 };
 
 /* Attaches the iterator. Returns 0 or a negative errno. */
 int owners_open(struct owners *owners, struct bpf_program *files);
 void owners_close(struct owners *owners);
 
-/* Reads through all open files once, for what the iterator itself does with them. */
-void owners_visit_files(struct owners *owners);
+/* One descriptor of a TCP socket. */
+typedef void owners_file_callback(void *context, const struct tcpretrans_file *file);
+
+/* Hands over every descriptor of a TCP socket there is, after what the iterator itself does with it. */
+void owners_visit_files(struct owners *owners, owners_file_callback *on_file, void *context);
 
 /* The owner that an event names itself (owner `current`): remembers it, and adds what the event does not know. */
 void owner_take(struct owners *owners, const struct tcpretrans_socket *socket, struct owner *owner);

@@ -199,7 +199,7 @@ static enum exit_code watch_pids(struct tracer *tracer)
 uint64_t tracer_counter(const struct tracer *tracer, enum counter counter)
 {
 	uint32_t key = counter;
-	uint64_t sum = 0;
+	uint64_t sum = tracer->counted[counter];
 
 	if (bpf_map_lookup_elem(tracer->counters_fd, &key, tracer->cpu_values))
 		return tracer->counters[counter];
@@ -321,7 +321,7 @@ struct record *tracer_begin_stats(struct tracer *tracer)
 	record_add_uint(record, "duration_ns", clock_monotonic_ns() - tracer->session.started_ns);
 	record_add_uint(record, "seen", tracer_counter(tracer, COUNTER_SEEN));
 	record_add_uint(record, "written", tracer->session.written);
-	record_add_uint(record, "filtered", tracer_counter(tracer, COUNTER_FILTERED) + tracer->filtered);
+	record_add_uint(record, "filtered", tracer_counter(tracer, COUNTER_FILTERED));
 	record_add_uint(record, "suppressed", tracer_counter(tracer, COUNTER_SUPPRESSED));
 	record_add_uint(record, "lost", lost);
 	if (tracer->stats_fd >= 0) {

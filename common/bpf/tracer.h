@@ -44,8 +44,8 @@ struct tracer {
 	void *tool;
 
 	uint64_t counters[COUNTER_MAX]; /* as last reported */
+	uint64_t counted[COUNTER_MAX];  /* by the tool itself, beside its BPF side: it adds here */
 	uint64_t missed;                /* recursion misses of the programs, as last reported */
-	uint64_t filtered;              /* by the tool itself, behind the buffer */
 	uint64_t discarded;             /* events that nobody took at the end */
 	uint64_t next_second_ns;
 	bool ring_is_paused; /* until the reader of the output has caught up */
@@ -83,7 +83,7 @@ void tracer_finish(struct tracer *tracer);
 /* Reads the counters anew and writes `lost` and `suppressed` records for what has come since the last time. */
 void tracer_report_loss(struct tracer *tracer);
 
-/* The sum of a counter over all CPUs. */
+/* The sum of a counter over all CPUs, and what the tool itself counted. */
 uint64_t tracer_counter(const struct tracer *tracer, enum counter counter);
 
 /* Begins the `stats` record with what every tracer says; the tool may add to it before tracer_put_stats(). */

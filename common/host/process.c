@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Reads /proc/PID/NAME, at most size - 1 bytes, and ends it with a NUL. */
@@ -89,4 +91,37 @@ bool process_holds_socket(pid_t pid, unsigned int fd, uint64_t inode)
 	target[n] = '\0';
 	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
 	return !strcmp(target, wanted);
+}
+
+bool process_netns(pid_t pid, uint64_t *inode)
+{
+	char path[64];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	if (stat(path, &status))
+		return false;
+	*inode = status.st_ino;
+	return true;
+}
+
+/* A protocol has two lines, "Tcp: NAME NAME..." and "Tcp: VALUE VALUE...": their words are taken in step. */
+bool process_tcp_counter(pid_t pid, const char *name, uint64_t *value)
+{
+	char text[8192], *names, *values, *word;
+
+	if (!read_proc(pid, "net/snmp", text, sizeof(text)))
+		return false;
+	names = strstr(text, "\nTcp: ");
+	values = names ? strstr(names + 1, "\nTcp: ") : NULL;
+	if (!values)
+		return false;
+	*values++ = '\0';
+	values[strcspn(values, "\n")] = '\0';
+	while ((word = strsep(&names, " ")) && strcmp(word, name))
+		strsep(&values, " ");
+	if (!word || !values)
+		return false;
+	*value = strtoull(values, NULL, 10);
+	return true;
 }

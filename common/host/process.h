@@ -24,6 +24,12 @@ bool process_container_id(pid_t pid, char id[CONTAINER_ID_SIZE]);
 /* Whether descriptor `fd` of the process is the socket with this inode. */
 bool process_holds_socket(pid_t pid, unsigned int fd, uint64_t inode);
 
+/* The inode number of the network namespace it is in. */
+bool process_netns(pid_t pid, uint64_t *inode);
+
+/* A TCP counter of that namespace, by the name that /proc/net/snmp has for it. */
+bool process_tcp_counter(pid_t pid, const char *name, uint64_t *value);
+
 /* The last run of exactly 64 hex digits in `path` (Docker, containerd, CRI-O and Podman all name cgroups so). */
 bool container_id_from_path(const char *path, char id[CONTAINER_ID_SIZE]);
 
