@@ -255,8 +255,9 @@ all_documented() { # what are fields on stdin, one a line
 	need_bpf
 	net_up
 	local -a runs=('' '-s --by flow' '-s --by peer' '-s --by process' '-s --by cgroup' '-s --by reason' '--max-rate 1')
-	local i pids=()
+	local i pids
 	start_all() {
+		pids=()
 		for i in "${!runs[@]}"; do
 			# shellcheck disable=SC2086
 			tracer_start otb-tcpretrans -d 60s --stats ${runs[i]}
@@ -264,13 +265,13 @@ all_documented() { # what are fields on stdin, one a line
 			pids+=("$TRACER_PID")
 		done
 	}
-	case_run rto start_all
-	kill -TERM "${pids[@]}"
-	wait "${pids[@]}"
-	TRACER_PID=
+	stop_all() {
+		kill -TERM "${pids[@]}" && wait "${pids[@]}" && TRACER_PID= && cat ./*.jsonl >"$TRACER_OUT"
+	}
+	start_one() { tracer_start otb-tcpretrans -d 60s; }
+	tracer_case rto start_all stop_all
 	case_end
-	case_run synack tracer_start otb-tcpretrans -d 60s
-	tracer_stop
+	tracer_case synack start_one tracer_stop
 	for i in "${!runs[@]}"; do
 		[ "$(wc -l <"$i.jsonl")" -ge 2 ]
 	done
