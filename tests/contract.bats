@@ -144,8 +144,8 @@ call() {
 	[ "$code" -eq "$wanted" ] || complain "$program $*: exit code $code, not $wanted; stderr: $(cat err)"
 }
 
-# silent FILE...: nothing in it, but that the kernel ran no program for an event, which a tracer cannot help (see trace()
-# in tcpretrans.bats)
+# silent FILE...: nothing in it, but that the kernel ran no program for an event, which a tracer cannot help (tracer_case
+# in lib/tracer)
 silent() {
 	local file
 	for file; do
@@ -154,10 +154,11 @@ silent() {
 }
 
 # The one voice: one line, the program's name, no capital, no full stop, nothing that steers a terminal. A wrong command
-# line has getopt's hint behind it.
+# line has getopt's hint behind it, and any event of this machine may be one that the kernel ran no program for.
 voiced() { # PROGRAM
 	[ -s err ] || complain "$1 says nothing"
 	grep -v "^Try \`$1 --help'" err >said || :
+	[ "$(wc -l <said)" -eq 1 ] || sed -i '/^otb-[a-z]*: lost records (missed)$/d' said
 	[ "$(wc -l <said)" -eq 1 ] || complain "$1 says more than one line: $(cat err)"
 	LC_ALL=C grep -qE "^$1: [^A-Z[:cntrl:]][^[:cntrl:]]*[^.[:cntrl:]]\$" said || complain "not the voice: $(cat -v said)"
 }
@@ -266,6 +267,11 @@ whole() { # FILE [LEAST-LINES]
 	[ "$(jq -Rc 'fromjson?' "$1" | wc -l)" -eq "$(wc -l <"$1")" ] ||
 		complain "$1: torn: $(jq -Rc 'select([fromjson?] == [])' "$1" | head -n 5)" || return
 	! grep -nm 5 -vE '^\{"time":"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{9}Z","event":"[a-z_]+"' "$1"
+}
+
+# count_records FILE: without those of events that the kernel ran no program for
+count_records() {
+	grep -cv '"event":"lost".*"where":"missed"' "$1"
 }
 
 # ---- help and version ------------------------------------------------------------------------------------------------
@@ -565,7 +571,7 @@ bad_values() {
 		aim_at_events "$program"
 		call 0 "$program" "${AIM[@]}" -n 50 --stats -l tenant=a -l text=$'ü\xff"\t'
 		whole out 51
-		[ "$(wc -l <out)" -eq 51 ]
+		[ "$(count_records out)" -eq 51 ]
 		jq -e 'keys_unsorted[:2] == ["time", "event"] and keys_unsorted[-2:] == ["tenant", "text"] and
 			.tenant == "a" and .text == "ü\ufffd\"\t"' out >/dev/null
 		[ -z "$(jq -c 'select(any(.[]; . == null or type == "object" or type == "array"))' out)" ]
@@ -830,7 +836,7 @@ lost_is_told() {
 	for program in "${TRACERS[@]}"; do
 		aim_at_events "$program"
 		call 0 "$program" "${AIM[@]}" -n 7
-		[ "$(wc -l <out)" -eq 7 ]
+		[ "$(count_records out)" -eq 7 ]
 		whole out 7
 		silent err
 	done
