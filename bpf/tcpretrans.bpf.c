@@ -80,12 +80,15 @@ static __always_inline __u32 read_total_retrans(const struct sock *sk)
 	return BPF_CORE_READ((const struct tcp_sock *)sk, total_retrans);
 }
 
-static __always_inline void flow_store(const struct sock *sk, __u32 total_retrans, bool unresolved)
+/* In place where there is one: an entry that is replaced may become another socket's while audit() still reads it. */
+static __always_inline void flow_store(const struct sock *sk, struct flow *known, __u32 total_retrans, bool unresolved)
 {
 	struct flow flow = { total_retrans, unresolved };
 	__u64 key = (__u64)sk;
 
-	if (bpf_map_update_elem(&flows, &key, &flow, BPF_ANY))
+	if (known)
+		*known = flow;
+	else if (bpf_map_update_elem(&flows, &key, &flow, BPF_ANY))
 		counter_add(COUNTER_LOST_MAP, 1);
 }
 
@@ -414,7 +417,8 @@ static __always_inline __u32 segments_counted(const struct flow *flow, const str
  * 6.17, or that this program missed. */
 static __always_inline void uncounted_add(const struct sock *sk, __u32 risen, __u32 reported)
 {
-	if (risen <= reported)
+	/* Fallen: the flow was another socket's, at the same address, of whose end this program was not told. */
+	if ((__s32)risen <= (__s32)reported)
 		return;
 	counter_add(COUNTER_UNCOUNTED, 1);
 	counter_add(COUNTER_UNCOUNTED_WEIGHT, risen - reported);
@@ -457,7 +461,8 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
 	if (risen_is_known(flow, event.owner == OWNER_ORPHAN))
 		uncounted_add(sk, event.total_retrans - (flow ? flow->total_retrans : 0), event.segments);
 	emitted = event_emit(&event, sk);
-	flow_store(sk, event.total_retrans, (flow && flow->unresolved) || (emitted && event.owner == OWNER_SOCKET));
+	flow_store(sk, flow, event.total_retrans,
+		   (flow && flow->unresolved) || (emitted && event.owner == OWNER_SOCKET));
 	return 0;
 }
 
@@ -473,8 +478,10 @@ static __always_inline int trace_synack(const struct sock *sk, const struct requ
 		listener = sk;
 	if (listener != sk) {
 		/* The child of a TCP fast open counts its SYN-ACKs in total_retrans (tcp_rtx_synack()). */
-		if (bpf_map_lookup_elem(&flows, &key))
-			flow_store(sk, read_total_retrans(sk), false);
+		struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+
+		if (flow)
+			flow_store(sk, flow, read_total_retrans(sk), false);
 		cookie = 0;
 	}
 	event_begin(&event, TCPRETRANS_SYNACK, listener);
@@ -531,7 +538,7 @@ static __always_inline int trace_state(const struct sock *sk, int old_state, int
 		__u32 total_retrans = read_total_retrans(sk);
 
 		if (total_retrans)
-			flow_store(sk, total_retrans, false);
+			flow_store(sk, NULL, total_retrans, false);
 		return 0;
 	}
 	if (new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK && new_state != TCP_CLOSE)
@@ -626,16 +633,21 @@ static __always_inline bool shares_files_with_leader(struct task_struct *task)
 	return BPF_CORE_READ(task, files) == BPF_CORE_READ(task, group_leader, files);
 }
 
+static __always_inline bool socket_is_closed(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE;
+}
+
 static __always_inline void seed(const struct sock *sk)
 {
 	struct flow flow = { read_total_retrans(sk), 0 };
 	__u64 key = (__u64)sk;
 
-	if (flow.total_retrans)
+	if (flow.total_retrans && !socket_is_closed(sk))
 		bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST);
 }
 
-/* Whether somebody works on the socket: between the counting and the event its figures do not fit together. */
+/* Whether somebody works on the socket. */
 static __always_inline bool socket_is_busy(const struct sock *sk)
 {
 	__u32 word = 0;
@@ -644,18 +656,23 @@ static __always_inline bool socket_is_busy(const struct sock *sk)
 	return word || BPF_CORE_READ(sk, sk_lock.owned);
 }
 
+/*
+ * Between the counting and the event a socket's figures do not fit together, so they are read while nobody works on it:
+ * what was counted before the first reading has been told of by then, and what is counted after it shows in the second.
+ * A socket that is closed has been looked at, and its flow is gone, although a process may still have it open.
+ */
 static __always_inline void audit(const struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	__u32 now = read_total_retrans(sk), before;
 	bool busy = socket_is_busy(sk);
-	__u32 before = flow ? flow->total_retrans : 0;
-	__u32 now = read_total_retrans(sk);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 
-	if (now <= before || busy || socket_is_busy(sk))
+	before = flow ? flow->total_retrans : 0;
+	if (now <= before || busy || socket_is_busy(sk) || now != read_total_retrans(sk) || socket_is_closed(sk))
 		return;
 	uncounted_add(sk, now - before, 0);
-	flow_store(sk, now, flow && flow->unresolved);
+	flow_store(sk, flow, now, flow && flow->unresolved);
 }
 
 static __always_inline void file_write(struct bpf_iter__task_file *ctx, struct task_struct *task, const struct sock *sk)

@@ -256,6 +256,20 @@ check_addresses() {
 
 # ---- segments --------------------------------------------------------------------------------------------------------
 
+@test "a connection that was aborted, and that its process has not closed, has lost nothing" {
+	local output
+	abort() {
+		net_in "$CASE_NS" ss -K -t state established >/dev/null && tracer_stop
+	}
+	OPTIONS=(--stats)
+	tracer_case rto start abort
+	output=$(net_in "$CASE_NS" ss -tHn)
+	[ -z "$output" ] || skip 'this kernel aborts no connections (CONFIG_INET_DIAG_DESTROY)'
+	check
+	same '0' "$(jq 'select(.event == "stats") | .uncounted_segments' "$TRACER_OUT")" 'uncounted'
+	same '' "$(jq 'select(.event == "lost")' "$TRACER_OUT")" 'lost'
+}
+
 # Kernels before 6.17 run no program for an attempt that failed.
 needs_failures() {
 	grep -qa trace_event_raw_tcp_retransmit_skb /sys/kernel/btf/vmlinux ||
