@@ -357,11 +357,15 @@ print(len(list(parse(sys.stdin.read()))))' <page
 }
 
 @test "behind the limit there is one series more, and the total is exact" {
+	local value route members=()
+	for route in {1..50}; do
+		members[route]=",\"attributes\":[$(attribute a "$route")]"
+	done
 	for value in 1 2 3; do
 		for route in {1..50}; do
-			metrics "$(counter own $((value * route)) ",\"attributes\":[$(attribute a "$route")]")" \
-				"$(temporality=1 counter delta 1 ",\"attributes\":[$(attribute a "$route")]")" \
-				"$(counter hosted $((value * route)) ",\"attributes\":[$(attribute a "$route")]")"
+			metrics "$(counter own $((value * route)) "${members[route]}")" \
+				"$(temporality=1 counter delta 1 "${members[route]}")" \
+				"$(counter hosted $((value * route)) "${members[route]}")"
 		done
 	done >lines
 	expose --no-builtin --series 10 -m 'counter hosted_total{a} from nothing' <lines
