@@ -30,10 +30,10 @@ start() {
 	tracer_start otb-tcpretrans --netns "/run/netns/$CASE_NS" "${OPTIONS[@]}"
 }
 
-# trace CASE [OPTION]...: runs the case under the tracer; the records are in $TRACER_OUT
+# trace CASE [OPTION]...: runs the case under the tracer; the records are in $TRACER_OUT. MISSING is for tracer_case
 trace() {
 	OPTIONS=("${@:2}")
-	tracer_case "$1" start tracer_stop
+	tracer_case "$1" start tracer_stop "${MISSING-}"
 }
 
 check_sum() {
@@ -278,7 +278,11 @@ needs_failures() {
 
 @test "an attempt that failed before it was counted has no segments (EBUSY)" {
 	needs_failures
-	trace fail_busy
+	# Neither a socket nor its namespace counts such an attempt. The kernel counts it elsewhere (CASE_FAILED).
+	attempts_missing() {
+		[ "$(records 'select(.error)' | wc -l)" -lt "$CASE_FAILED" ]
+	}
+	MISSING=attempts_missing trace fail_busy
 	check
 	same '"EBUSY" 0 0' "$(records 'select(.error) | "\"\(.error)\" \(.segments) \(.bytes)"' | sort -u | jq -r .)"
 }
