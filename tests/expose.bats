@@ -537,6 +537,36 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	background=
 }
 
+@test "--rules: a link into another folder, edited in place there; and links as Kubernetes turns them over" {
+	rules() { # NAME FILE: the name is of another length each time, for the time of a file may be that of the one before
+		echo "{\"rules\": [\"counter $1_total\"]}" >"$2"
+	}
+	counts() {
+		echo '{}' >&"$input"
+		grep -q "^$1_total " x.prom
+	}
+	mkdir -p etc volume/..1 volume/..2
+	rules a volume/..1/rules
+	rules bb volume/..2/rules
+	ln -s ..1 volume/..data
+	ln -s ..data/rules volume/rules
+	ln -s ../volume/rules etc/rules
+	start --rules etc/rules --textfile x.prom --interval 10ms
+	await counts a
+	rules ccc volume/..1/rules
+	await counts ccc
+	ln -s ..2 volume/..tmp && mv -T volume/..tmp volume/..data
+	await counts bb
+	rm -r volume/..1
+	rules dddd volume/..2/rules
+	await counts dddd
+	[ "$(value x.prom 'otb_expose_rules_reloads_total{result="done"}')" = 3 ]
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+}
+
 @test "records of any log, fields with dots, numbers in quotes" {
 	printf '%s\n' '{"http.route":"/a","took":"0.25"}' '{"http_route":"/b","took":1}' '{"http.route":"/c","http_route":"/d"}' |
 		otb-expose -m 'counter r_total{http.route}' -m 'histogram t_seconds{http_route} value took buckets 0.5' >page
