@@ -77,6 +77,30 @@ certificate() { # NAME
 	stop
 }
 
+@test "the absolute form of a request is one as any other (RFC 9112, 3.2.2)" {
+	asks() { # TARGET STATUS
+		[ "$(answers 'GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' "$1" | head -n 1 | cut -d ' ' -f 2)" = "$2" ] ||
+			{ echo "$1: not $2" >&2 && return 1; }
+	}
+	serve
+	for target in /metrics http://127.0.0.1:9464/metrics HTTP://a/metrics https://[::1]:9464/metrics 'http://a/metrics?x=http://b/' \
+		http://a http://a/ 'http://a?x' http://a/healthz; do
+		asks "$target" 200
+	done
+	for target in http://a/nothing http://a/metrics/ http:///metrics http:/metrics http://a//metrics ftp://a/metrics \
+		a/metrics /http://a/metrics http://a/http://a/metrics; do
+		asks "$target" 404
+	done
+	answers 'GET http://a/metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' | grep -q '^otb_expose_lines_total 0'
+	get --proxy "$url" http://nowhere.invalid/metrics | promtool check metrics
+	stop
+	secret auth 'u:p\n'
+	serve --basic-auth-file auth
+	asks http://a/metrics 401
+	asks http://a/healthz 200
+	stop
+}
+
 @test "the page is that of --once" {
 	otb-expose <"$records/tcpretrans.jsonl" | lasting >expected
 	[ -s expected ]

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -365,9 +366,26 @@ static bool is_read(const char *method)
 	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
-static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *connection, const char *path,
+/* The path of a request's target, which may be in absolute form (RFC 9112, 3.2.2): http://HOST[:PORT]/PATH. */
+static const char *path_of(const char *target)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t length = strlen(schemes[i]);
+
+		if (strncasecmp(target, schemes[i], length) != 0 || !target[length] || target[length] == '/')
+			continue;
+		target += length + strcspn(target + length, "/");
+		return *target ? target : "/";
+	}
+	return target;
+}
+
+static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *connection, const char *target,
 			      const char *method)
 {
+	const char *path = path_of(target);
 	bool is_page = !strcmp(path, "/metrics"), is_health = !strcmp(path, "/healthz"), is_front = !strcmp(path, "/");
 
 	/* Whoever looks after the program, such as an orchestrator, need not know the secret. */
@@ -385,7 +403,7 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
 
 /* Called with a request's headers, then with each piece of its body, then without one: only an answer at the end leaves
  * the connection open for another request. */
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *target,
 				  const char *method, const char *version, const char *body, size_t *body_size,
 				  void **request)
 {
@@ -402,7 +420,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return MHD_YES;
 	}
 	client_turn(context, client, CLIENT_IS_ANSWERED);
-	return answer(context, connection, path, method);
+	return answer(context, connection, target, method);
 }
 
 /* ---- the library in our loop ---- */
