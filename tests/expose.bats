@@ -608,6 +608,26 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	[ "$(value page otb_expose_bad_values_total)" = 4 ]
 }
 
+@test "exemplars have ids that W3C allows: none of zeros only, and what is none takes no place" {
+	local good=0af7651916cd43dd8448eb211c80319c span=b7ad6b7169203331 zeros=00000000000000000000000000000000
+	exemplars() { # TRACE-ID SPAN-ID...: what is shown of these records, one after the other
+		while [ $# -gt 0 ]; do
+			printf '{"trace_id":"%s","span_id":"%s"}\n' "$1" "$2"
+			shift 2
+		done | otb-expose --no-builtin --otlp -m 'counter a_total' | jq -r '.resourceMetrics[].scopeMetrics[].metrics[]
+			| select(.name == "a").sum.dataPoints[].exemplars // [] | map("\(.traceId) \(.spanId)")[]'
+	}
+	[ "$(exemplars $good $span)" = "$good $span" ]
+	[ -z "$(exemplars $zeros $span)" ]
+	[ -z "$(exemplars '' $span)" ]
+	[ -z "$(exemplars ${good^^} $span)" ]
+	[ "$(exemplars $good ${zeros:16})" = "$good " ]
+	[ "$(exemplars $good '')" = "$good " ]
+	[ "$(exemplars $good $span $zeros $span)" = "$good $span" ]
+	[ "$(exemplars $good $span ${good}00 $span)" = "$good $span" ]
+	[ "$(exemplars $zeros $span $good $span)" = "$good $span" ]
+}
+
 # ---- series that end -------------------------------------------------------------------------------------------------
 
 @test "--ttl forgets series, and frees their place; a rule's own ttl beats it" {

@@ -386,29 +386,37 @@ static struct label_text read_label(const struct record_view *record, const stru
 	return label->pattern ? rewrite_label(label, text, space) : text;
 }
 
-static void copy_id(char *to, size_t size, const struct record_view *record, int field)
+/* An identifier of trace context, which is not all zeros (W3C Trace Context, 3.2.2). Whether its digits are such is looked
+ * at when it is shown: there are many records to one page. */
+static bool is_id(const struct record_view *record, int field, size_t size)
 {
+	static const char zeros[] = "00000000000000000000000000000000";
 	const struct json_value *value = &record->values[field];
-	bool fits = value->type == VALUE_STRING && value->length == size - 1;
 
-	if (fits)
-		memcpy(to, record->line + value->start, size - 1);
-	to[fits ? size - 1 : 0] = '\0';
+	return value->type == VALUE_STRING && value->length == size - 1 &&
+	       memcmp(record->line + value->start, zeros, size - 1) != 0;
 }
 
-/* Whether the identifiers are such is looked at when they are shown: there are many records to one page. */
+static void copy_id(char *to, size_t size, const struct record_view *record, int field)
+{
+	memcpy(to, record->line + record->values[field].start, size - 1);
+	to[size - 1] = '\0';
+}
+
 static void set_exemplar(const struct rules *rules, const struct metric *metric, struct series *series,
 			 const struct record_view *record, double value)
 {
 	struct exemplar *exemplar;
 
-	if (record->values[rules->trace_id].type != VALUE_STRING)
+	if (!is_id(record, rules->trace_id, TRACE_ID_SIZE))
 		return;
 	exemplar = metric_exemplar(metric, series, value);
 	if (!exemplar)
 		return;
-	copy_id(exemplar->trace_id, sizeof(exemplar->trace_id), record, rules->trace_id);
-	copy_id(exemplar->span_id, sizeof(exemplar->span_id), record, rules->span_id);
+	copy_id(exemplar->trace_id, TRACE_ID_SIZE, record, rules->trace_id);
+	exemplar->span_id[0] = '\0';
+	if (is_id(record, rules->span_id, SPAN_ID_SIZE))
+		copy_id(exemplar->span_id, SPAN_ID_SIZE, record, rules->span_id);
 	exemplar->value = value;
 	exemplar->wall_ns = metric->now_wall_ns;
 }
