@@ -472,6 +472,44 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	lint page
 }
 
+@test "limit, ttl, quantiles, as and help are the metric's, whichever of its rules says them" {
+	printf '{"event":"e","k":"%s","v":%s}\n' a 1 b 2 c 3 >lines
+	otb-expose --no-builtin -m 'counter a_total{k}' -m "counter a_total{k} from f limit 2 help 'Help.'" \
+		-m 'summary s value v' -m 'summary s from f value v quantiles 0.25, 0.75' <lines >page
+	[ "$(samples page a_total)" = $'a_total{k="a"} 1\na_total{k="b"} 1\na_total{otel_metric_overflow="true"} 1' ]
+	[ "$(samples page s | cut -d' ' -f1)" = $'s{quantile="0.25"}\ns{quantile="0.75"}' ]
+	grep -qxF '# HELP a_total Help.' page
+	otb-expose --no-builtin --otlp -m 'gauge g value v' -m 'gauge g from f value v as other.name' <lines | grep -q '"other.name"'
+	start --no-builtin --textfile x.prom --interval 20ms -m 'counter a_total{k}' -m 'counter a_total{k} from f ttl 1s'
+	cat lines >&"$input"
+	has() { grep -q '^a_total{k="a"}' x.prom; }
+	has_not() { ! has; }
+	await has
+	await has_not
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+	# A built-in metric's, too; but not against what is said of it.
+	yes '{"event":"tcp_synack_retransmit","comm":"a"}' | head -n 3 | sed '2s/a"}/b"}/' |
+		otb-expose -m 'counter otb_tcp_synack_retransmits_total{comm} from nothing limit 1' >page
+	[ "$(value page 'otb_tcp_synack_retransmits_total{otel_metric_overflow="true"}')" = 1 ]
+	otb-expose --no-builtin -m 'counter a_total limit 5 ttl 60s' -m 'counter a_total from f ttl 1m limit 5' </dev/null >page
+	wrong() { # COLUMN RULE...
+		run -2 otb-expose --no-builtin -m "$2" -m "$3" </dev/null
+		[[ $output == *"'$3': column $1: "*"a rule before"* ]] || { echo "$3: $output" && return 1; }
+	}
+	wrong 17 'counter a_total limit 5' 'counter a_total limit 6'
+	wrong 24 'counter a_total ttl 1m' 'counter a_total from f ttl 61s'
+	wrong 19 'summary s value v quantiles 0.5' 'summary s value v quantiles 0.5, 0.75'
+	wrong 17 'counter a_total as b' 'counter a_total as c'
+	wrong 17 'counter a_total help "b"' 'counter a_total help "c"'
+	echo '{"builtin": false, "rules": ["counter a_total limit 5",
+		"counter a_total limit 6"]}' >rules.json
+	run -2 otb-expose --rules rules.json </dev/null
+	[[ $output == *'rules.json:2:20: '*'a rule before'* ]]
+}
+
 @test "--print-rules prints what --metric takes: again, it makes the same page" {
 	otb-expose --print-rules >rules
 	[ "$(wc -l <rules)" -gt 30 ]

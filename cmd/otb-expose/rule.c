@@ -262,7 +262,6 @@ static bool parse_ttl(struct rule *rule, struct lexer *lexer)
 		memcpy(text, at, lexer->length);
 	if (!fits || !parse_duration(text, &rule->shape.ttl_ns))
 		return lexer_fail_at(lexer, at, "expected a time as 5m");
-	rule->has_ttl = true;
 	lexer_next(lexer);
 	return true;
 }
@@ -280,39 +279,42 @@ static bool parse_limit(struct rule *rule, struct lexer *lexer)
 	return true;
 }
 
-enum clause { FROM, VALUE, BUCKETS, EXPONENTIAL, QUANTILES, TTL, LIMIT, AS, HELP, WHERE, CLAUSES };
+static const char *const clause_words[RULE_CLAUSES] = {
+	[RULE_FROM] = "from",           [RULE_VALUE] = "value",
+	[RULE_BUCKETS] = "buckets",     [RULE_EXPONENTIAL] = "exponential",
+	[RULE_QUANTILES] = "quantiles", [RULE_TTL] = "ttl",
+	[RULE_LIMIT] = "limit",         [RULE_AS] = "as",
+	[RULE_HELP] = "help",           [RULE_WHERE] = "where",
+};
 
-static const char *const clause_words[CLAUSES] = { "from", "value", "buckets", "exponential", "quantiles",
-						   "ttl",  "limit", "as",      "help",        "where" };
-
-static bool parse_clause(struct rule *rule, struct lexer *lexer, enum clause clause, struct json_names *fields)
+static bool parse_clause(struct rule *rule, struct lexer *lexer, enum rule_clause clause, struct json_names *fields)
 {
 	struct metric_shape *shape = &rule->shape;
 
 	switch (clause) {
-	case FROM:
+	case RULE_FROM:
 		return parse_events(rule, lexer);
-	case VALUE:
+	case RULE_VALUE:
 		return parse_value(rule, lexer, fields);
-	case BUCKETS:
+	case RULE_BUCKETS:
 		return parse_numbers(lexer, take_bound, RULE_BOUNDS_MAX, &shape->bounds, &shape->n_bounds);
-	case EXPONENTIAL:
+	case RULE_EXPONENTIAL:
 		shape->exponential = true;
 		return true;
-	case QUANTILES:
+	case RULE_QUANTILES:
 		return parse_numbers(lexer, take_quantile, RULE_QUANTILES_MAX, &shape->quantiles, &shape->n_quantiles);
-	case TTL:
+	case RULE_TTL:
 		return parse_ttl(rule, lexer);
-	case LIMIT:
+	case RULE_LIMIT:
 		return parse_limit(rule, lexer);
-	case AS:
+	case RULE_AS:
 		shape->otlp_name = lexer_take_word(lexer, "a name");
 		return shape->otlp_name != NULL;
-	case HELP:
+	case RULE_HELP:
 		free((char *)shape->help);
 		shape->help = lexer_take_string(lexer, "a text in quotes");
 		return shape->help != NULL;
-	case WHERE:
+	case RULE_WHERE:
 		rule->condition = condition_parse(lexer, fields);
 		return rule->condition != NULL;
 	default:
@@ -322,23 +324,23 @@ static bool parse_clause(struct rule *rule, struct lexer *lexer, enum clause cla
 
 static bool parse_clauses(struct rule *rule, struct lexer *lexer, struct json_names *fields)
 {
-	bool seen[CLAUSES] = { false };
+	size_t *clauses = rule->clauses;
 
 	while (!lexer_failed(lexer) && lexer->type != TOKEN_END) {
 		const char *at = lexer->token;
 		unsigned int i = 0;
 
-		while (i < CLAUSES && !lexer_take(lexer, clause_words[i]))
+		while (i < RULE_CLAUSES && !lexer_take(lexer, clause_words[i]))
 			i++;
-		if (i == CLAUSES || seen[WHERE])
+		if (i == RULE_CLAUSES || clauses[RULE_WHERE])
 			return lexer_fail_at(lexer, at,
-					     seen[WHERE] ? "the condition ends here: expected the end"
-							 : "expected from, value, buckets, exponential, "
-							   "quantiles, ttl, limit, as, help or where");
-		if (seen[i])
+					     clauses[RULE_WHERE] ? "the condition ends here: expected the end"
+								 : "expected from, value, buckets, exponential, "
+								   "quantiles, ttl, limit, as, help or where");
+		if (clauses[i])
 			return lexer_fail_at(lexer, at, "a second '%s'", clause_words[i]);
-		seen[i] = true;
-		if (!parse_clause(rule, lexer, (enum clause)i, fields))
+		clauses[i] = (size_t)(at - lexer->text) + 1;
+		if (!parse_clause(rule, lexer, (enum rule_clause)i, fields))
 			return false;
 	}
 	return !lexer_failed(lexer);
@@ -428,6 +430,87 @@ bool rule_parse(struct rule *rule, struct lexer *lexer, const char *text, struct
 	rule->shape.name = lexer_take_word(lexer, "the metric's name");
 	return rule->shape.name && check_name(rule, lexer, at) && parse_labels(rule, lexer, fields) &&
 	       parse_clauses(rule, lexer, fields) && check_whole(rule, lexer) && complete(rule, lexer);
+}
+
+/* ---- several of one metric ---- */
+
+static bool says_same(const struct rule *a, const struct rule *b, enum rule_clause clause)
+{
+	const struct metric_shape *left = &a->shape, *right = &b->shape;
+
+	switch (clause) {
+	case RULE_QUANTILES:
+		return left->n_quantiles == right->n_quantiles &&
+		       !memcmp(left->quantiles, right->quantiles, left->n_quantiles * sizeof(*left->quantiles));
+	case RULE_TTL:
+		return left->ttl_ns == right->ttl_ns;
+	case RULE_LIMIT:
+		return a->series_max == b->series_max;
+	case RULE_AS:
+		return !strcmp(left->otlp_name, right->otlp_name);
+	case RULE_HELP:
+		return !strcmp(left->help, right->help);
+	default:
+		return true;
+	}
+}
+
+static void swap_texts(const char **a, const char **b)
+{
+	const char *text = *a;
+
+	*a = *b;
+	*b = text;
+}
+
+/* What both have on the heap changes hands. */
+static void take_clause(struct rule *first, struct rule *rule, enum rule_clause clause)
+{
+	struct metric_shape *to = &first->shape, *from = &rule->shape, shape = *to;
+
+	switch (clause) {
+	case RULE_QUANTILES:
+		to->quantiles = from->quantiles;
+		to->n_quantiles = from->n_quantiles;
+		from->quantiles = shape.quantiles;
+		from->n_quantiles = shape.n_quantiles;
+		break;
+	case RULE_TTL:
+		to->ttl_ns = from->ttl_ns;
+		break;
+	case RULE_LIMIT:
+		first->series_max = rule->series_max;
+		break;
+	case RULE_AS:
+		swap_texts(&to->otlp_name, &from->otlp_name);
+		break;
+	case RULE_HELP:
+		swap_texts(&to->help, &from->help);
+		break;
+	default:
+		break;
+	}
+}
+
+bool rule_join(struct rule *first, struct rule *rule, struct lexer *lexer)
+{
+	static const enum rule_clause of_metric[] = { RULE_QUANTILES, RULE_TTL, RULE_LIMIT, RULE_AS, RULE_HELP };
+
+	for (size_t i = 0; i < LENGTH(of_metric); i++) {
+		enum rule_clause clause = of_metric[i];
+		size_t column = rule->clauses[clause];
+
+		if (!column)
+			continue;
+		if (!first->clauses[clause]) {
+			take_clause(first, rule, clause);
+			first->clauses[clause] = column;
+		} else if (!says_same(first, rule, clause)) {
+			return lexer_fail_at(lexer, lexer->text + column - 1,
+					     "a rule before has another '%s' for this metric", clause_words[clause]);
+		}
+	}
+	return true;
 }
 
 static void label_clear(struct rule_label *label)

@@ -20,6 +20,8 @@
  *	as NAME                  its name in OTLP, where that is not the name without its suffix
  *	help "TEXT"
  *	where CONDITION          only records of which this holds (common/rule/condition.h); comes last
+ *
+ * A metric may have several rules. What is of the metric need stand in one of them, and must not differ.
  */
 #ifndef OTB_EXPOSE_RULE_H
 #define OTB_EXPOSE_RULE_H
@@ -30,6 +32,20 @@
 #include "common/rule/condition.h"
 
 enum { RULE_EVENTS_MAX = 8, RULE_GROUPS = 10, RULE_BOUNDS_MAX = 200, RULE_QUANTILES_MAX = 20 };
+
+enum rule_clause {
+	RULE_FROM,
+	RULE_VALUE,
+	RULE_BUCKETS,
+	RULE_EXPONENTIAL,
+	RULE_QUANTILES,
+	RULE_TTL,
+	RULE_LIMIT,
+	RULE_AS,
+	RULE_HELP,
+	RULE_WHERE,
+	RULE_CLAUSES
+};
 
 struct rule_label {
 	char *name;
@@ -42,8 +58,8 @@ struct rule_label {
 struct rule {
 	char *text; /* as it was written */
 	struct metric_shape shape;
-	unsigned int series_max; /* 0: the program's default */
-	bool has_ttl;            /* else the program's default */
+	size_t clauses[RULE_CLAUSES]; /* where each stands in the text, from 1; 0: nowhere */
+	unsigned int series_max;      /* 0: the program's default, as shape.ttl_ns is without a clause */
 	struct rule_label labels[METRIC_LABELS_MAX];
 	unsigned int n_labels;
 	char *events[RULE_EVENTS_MAX];
@@ -57,5 +73,10 @@ struct rule {
  * holds. rule_clear() is due in any case. */
 bool rule_parse(struct rule *rule, struct lexer *lexer, const char *text, struct json_names *fields);
 void rule_clear(struct rule *rule);
+
+/* Lets the first rule of a metric know what a further one, of the same type, labels and buckets, says of the metric: its
+ * ttl, limit, quantiles, as and help. False: it says another thing than is known, which the lexer, still that of the
+ * further rule, holds. */
+bool rule_join(struct rule *first, struct rule *rule, struct lexer *lexer);
 
 #endif

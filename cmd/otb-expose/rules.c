@@ -23,7 +23,7 @@ struct bound_rule {
 
 /* ---- reading rules ---- */
 
-static const struct rule *find_rule_of(const struct rules *rules, const char *name)
+static struct rule *find_rule_of(const struct rules *rules, const char *name)
 {
 	for (unsigned int i = 0; i < rules->n_list; i++)
 		if (!strcmp(rules->list[i]->shape.name, name))
@@ -50,8 +50,9 @@ static const char *find_contradiction(const struct rules *rules, const struct ru
 
 /* Takes a rule over, but not one that contradicts what is known of its metric, or whose samples would bear the names of
  * another's. */
-static bool keep_rule(struct rules *rules, const struct rules_source *source, struct rule *rule)
+static bool keep_rule(struct rules *rules, const struct rules_source *source, struct rule *rule, struct lexer *lexer)
 {
+	struct rule *first = find_rule_of(rules, rule->shape.name);
 	const char *contradicted = find_contradiction(rules, source, rule);
 	struct rule **list;
 
@@ -62,6 +63,8 @@ static bool keep_rule(struct rules *rules, const struct rules_source *source, st
 		free(rule);
 		return true;
 	}
+	if (first && !rule_join(first, rule, lexer))
+		return false;
 	list = realloc(rules->list, (rules->n_list + 1) * sizeof(struct rule *));
 	if (!list)
 		return false;
@@ -89,7 +92,7 @@ static enum exit_code add_rule(struct rules *rules, const struct rules_source *s
 	struct rule *rule = calloc(1, sizeof(*rule));
 
 	if (rule && rule_parse(rule, lexer, text, &rules->fields)) {
-		if (check_constants(rule, source) && keep_rule(rules, source, rule))
+		if (check_constants(rule, source) && keep_rule(rules, source, rule, lexer))
 			return EXIT_DONE;
 	}
 	if (rule)
@@ -164,7 +167,7 @@ static bool open_metrics(struct rules *rules, const struct rules_source *source)
 
 		if (find_metric(rules, rule->shape.name))
 			continue;
-		if (!rule->has_ttl)
+		if (!rule->clauses[RULE_TTL])
 			rule->shape.ttl_ns = source->ttl_ns;
 		rule->shape.has_exemplars = source->exemplars;
 		if (metric_open(&rules->metrics[rules->n_metrics++], &rule->shape,
