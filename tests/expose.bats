@@ -522,6 +522,8 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	otb-expose "${options[@]}" <in >again
 	cmp page again
 	[ "$(otb-expose --no-builtin --print-rules | wc -l)" = 0 ]
+	otb-expose --print-rules --label tenant=a | cmp rules -
+	run -2 otb-expose --print-rules --label comm=a
 }
 
 @test "--rules: a file, and where it is wrong" {

@@ -463,10 +463,8 @@ static enum exit_code open_output(struct expose *expose)
 
 static enum exit_code open_all(struct expose *expose)
 {
-	enum exit_code code;
+	enum exit_code code = open_rules(expose, &expose->rules);
 
-	open_constants(expose);
-	code = open_rules(expose, &expose->rules);
 	if (code)
 		return code;
 	open_imported(expose);
@@ -517,6 +515,7 @@ int main(int argc, char **argv)
 	enum exit_code code;
 
 	options_parse(&expose.options, argc, argv);
+	open_constants(&expose);
 	if (expose.options.print_rules) {
 		code = open_rules(&expose, &expose.rules);
 		return code ? code : print_rules(&expose);
