@@ -281,7 +281,19 @@ buckets() {
 	lint page
 	[ "$(value page 'otb_expose_lines_total{tenant="a \"b\"",env="x"}')" = "$(wc -l <"$records/tcpretrans.jsonl")" ]
 	run ! grep -vE '^#|tenant="a \\"b\\"",env="x"' page
-	run -2 otb-expose -l comm=x
+	refuses() { # WORDS OPTION...
+		run -2 otb-expose "${@:2}" </dev/null
+		[ "${lines[0]}" = "otb-expose: --label: $1" ] || { echo "$output" && return 1; }
+	}
+	refuses "'comm' is a label of otb_tcp_retransmit_segments_total already" -l comm=x
+	refuses "'le' is not for labels of your own" -l le=x
+	refuses "'quantile' is not for labels of your own" -l a=b -l quantile=x
+	refuses "'otel_metric_overflow' is not for labels of your own" -l otel_metric_overflow=x --no-builtin
+	refuses "'reason' is a label of otb_expose_bad_lines_total already" -l reason=x --no-builtin
+	refuses "'metric' is a label of otb_expose_overflowed_values_total already" -l metric=x
+	refuses "'result' is a label of otb_expose_rules_reloads_total already" -l result=x
+	refuses "the records have a field 'lines' already" -l lines=x
+	refuses "a second 'a'" -l a=b -l a=c
 	run -2 otb-expose -l 1=x
 }
 

@@ -62,12 +62,8 @@ static const struct argp_option option_table[] = {
 	{ 0 },
 };
 
-/* Fields of the stats record, and labels that have a meaning of their own: no --label may be called so. */
-static const char *const names[] = {
-	"le",        "quantile", "otel_metric_overflow", "metric", "lines",  "records",
-	"bad_lines", "ignored",  "bad_values",           "reason", "result", "duration_ns",
-	"where",     NULL,
-};
+/* Fields of the stats record. Labels of metrics are looked at with the rules. */
+static const char *const names[] = { "duration_ns", "lines", "records", "ignored", "bad_lines", "bad_values", NULL };
 
 static void set_kind(struct argp_state *state, enum output_kind kind)
 {

@@ -53,18 +53,26 @@ static bool check_name(const struct rule *rule, struct lexer *lexer, const char 
 
 /* ---- labels ---- */
 
-static bool check_label(const struct rule *rule, struct lexer *lexer, const char *at)
+bool rule_reserves_label(const char *name)
 {
 	static const char *const reserved[] = { "le", "quantile", "otel_metric_overflow" };
+
+	for (size_t i = 0; i < LENGTH(reserved); i++)
+		if (!strcmp(name, reserved[i]))
+			return true;
+	return false;
+}
+
+static bool check_label(const struct rule *rule, struct lexer *lexer, const char *at)
+{
 	const char *name = rule->labels[rule->n_labels].name;
 
 	if (!is_name(name) || !strncmp(name, "__", 2))
 		return lexer_fail_at(lexer, at,
 				     "a label's name has only letters, digits and '_', and begins with no digit "
 				     "and no '__'");
-	for (size_t i = 0; i < LENGTH(reserved); i++)
-		if (!strcmp(name, reserved[i]))
-			return lexer_fail_at(lexer, at, "'%s' is not for labels of your own", name);
+	if (rule_reserves_label(name))
+		return lexer_fail_at(lexer, at, "'%s' is not for labels of your own", name);
 	for (unsigned int i = 0; i < rule->n_labels; i++)
 		if (!strcmp(name, rule->labels[i].name))
 			return lexer_fail_at(lexer, at, "a second label '%s'", name);

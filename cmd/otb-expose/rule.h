@@ -69,6 +69,9 @@ struct rule {
 	struct condition *condition; /* NULL: none */
 };
 
+/* Whether a label has a meaning of its own on pages: le, quantile, otel_metric_overflow. */
+bool rule_reserves_label(const char *name);
+
 /* Parses `text`, and adds the fields it names to `fields`, which it must outlive. False: an error, which the lexer
  * holds. rule_clear() is due in any case. */
 bool rule_parse(struct rule *rule, struct lexer *lexer, const char *text, struct json_names *fields);

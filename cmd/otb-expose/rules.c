@@ -73,16 +73,33 @@ static bool keep_rule(struct rules *rules, const struct rules_source *source, st
 	return true;
 }
 
-static bool check_constants(const struct rule *rule, const struct rules_source *source)
+/* Whether no --label is called as one of the metric's labels. */
+static bool check_constants(const struct rules_source *source, const struct metric_shape *shape)
 {
 	for (unsigned int i = 0; i < source->n_constants; i++)
-		for (unsigned int j = 0; j < rule->n_labels; j++)
-			if (!strcmp(source->constants[i].name, rule->labels[j].name)) {
+		for (unsigned int j = 0; j < METRIC_LABELS_MAX && shape->labels[j] && !shape->rendered; j++)
+			if (!strcmp(source->constants[i].name, shape->labels[j])) {
 				diag_print(DIAG_ERROR, "--label: '%s' is a label of %s already",
-					   source->constants[i].name, rule->shape.name);
+					   source->constants[i].name, shape->name);
 				return false;
 			}
 	return true;
+}
+
+/* The same for the labels that are there without a rule. */
+static bool check_reserved(const struct rules_source *source)
+{
+	bool good = true;
+
+	for (unsigned int i = 0; i < source->n_constants && good; i++) {
+		good = !rule_reserves_label(source->constants[i].name);
+		if (!good)
+			diag_print(DIAG_ERROR, "--label: '%s' is not for labels of your own",
+				   source->constants[i].name);
+	}
+	for (unsigned int i = 0; i < source->n_reserved && good; i++)
+		good = check_constants(source, source->reserved[i]);
+	return good;
 }
 
 /* Parses and keeps a rule. What is wrong in it has been said if there is no file to say where. */
@@ -92,7 +109,7 @@ static enum exit_code add_rule(struct rules *rules, const struct rules_source *s
 	struct rule *rule = calloc(1, sizeof(*rule));
 
 	if (rule && rule_parse(rule, lexer, text, &rules->fields)) {
-		if (check_constants(rule, source) && keep_rule(rules, source, rule, lexer))
+		if (check_constants(source, &rule->shape) && keep_rule(rules, source, rule, lexer))
 			return EXIT_DONE;
 	}
 	if (rule)
@@ -133,9 +150,9 @@ static enum exit_code add_file(struct rules *rules, const struct rules_source *s
 static enum exit_code add_all(struct rules *rules, const struct rules_source *source)
 {
 	struct rules_file file = { .builtin = true };
-	enum exit_code code = EXIT_DONE;
+	enum exit_code code = check_reserved(source) ? EXIT_DONE : EXIT_USAGE;
 
-	if (source->path && !rules_file_open(&file, source->path))
+	if (!code && source->path && !rules_file_open(&file, source->path))
 		code = EXIT_USAGE;
 	if (!code && source->builtin && file.builtin)
 		code = add_texts(rules, source, "built-in rule", builtin_rules, n_builtin_rules);

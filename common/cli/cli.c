@@ -96,9 +96,6 @@ static bool name_is_taken(const struct cli *cli, const char *name)
 	static const char *const everywhere[] = { "time", "event", "tool", "truncated", NULL };
 	const char *const *lists[] = { everywhere, cli->names };
 
-	for (unsigned int i = 0; i < cli->n_labels; i++)
-		if (!strcmp(cli->labels[i].name, name))
-			return true;
 	for (unsigned int i = 0; i < 2; i++)
 		for (const char *const *at = lists[i]; at && *at; at++)
 			if (!strcmp(*at, name))
@@ -118,6 +115,9 @@ static void add_label(struct cli *cli, char *text, const struct argp_state *stat
 	if (cli->n_labels == CLI_LABELS_MAX)
 		argp_error(state, "--label: more than %d labels", CLI_LABELS_MAX);
 	*equals = '\0';
+	for (unsigned int i = 0; i < cli->n_labels; i++)
+		if (!strcmp(cli->labels[i].name, text))
+			argp_error(state, "--label: a second '%s'", text);
 	if (name_is_taken(cli, text))
 		argp_error(state, "--label: the records have a field '%s' already", text);
 	cli->labels[cli->n_labels++] = (struct cli_label){ text, equals + 1 };
