@@ -411,6 +411,29 @@ print(len(list(parse(sys.stdin.read()))))' <page
 	run ! grep -E '^(hits_total|target_info)' page
 }
 
+@test "families that have ended make place for others, and overflow series end too" {
+	gauges() { # PREFIX: as many as there may be
+		# shellcheck disable=SC2046 # words
+		metrics $(for i in {1..4096}; do gauge "$1_$i" 1; echo; done)
+	}
+	{
+		gauges first
+		metrics "$(gauge first_1 7 ",\"attributes\":[$(attribute a x)]")"
+	} >first
+	gauges second >second
+	cat first second | expose --no-builtin --series 1
+	[ "$(bad_values)" = 4096 ]
+	[ "$(on_page 'first_1{otel_metric_overflow="true"}')" = 7 ]
+	serve --no-builtin --ttl 1s --series 1
+	cat first >&"$input"
+	await page_has 'otb_expose_expired_series_total 4097'
+	cat second >&"$input"
+	await page_has 'otb_expose_expired_series_total 8193'
+	page_has 'otb_expose_bad_values_total 0'
+	page_has 'otb_expose_overflowed_values_total{metric="first_1"} 1'
+	page_has 'otb_expose_series 0'
+}
+
 # ---- ways out --------------------------------------------------------------------------------------------------------
 
 @test "a textfile has what the producer has, however often it is written" {

@@ -14,6 +14,7 @@ struct imported_family {
 	struct metric_shape shape;
 	struct metric metric, producers; /* producers: the last points of those whose series is not their own */
 	bool has_producers;
+	uint64_t seen_ns;
 	struct metric *host; /* NULL: none has its name */
 	char *name, *help, *otlp_name, *otlp_unit;
 	double *bounds;
@@ -397,6 +398,7 @@ struct metric *imported_add(struct imported *imported, const struct imported_met
 	struct place place;
 
 	if (family) {
+		family->seen_ns = imported->now_ns;
 		place = find_place(imported, family, point->labels, &rendered);
 		*series = place.series;
 		if (add_to(imported, family, &place, metric, point, &rendered))
@@ -553,15 +555,36 @@ static void expire_targets(struct imported *imported, uint64_t now_ns)
 	imported->n_targets = n;
 }
 
+/* Whether nothing is left of a family, and the program itself has nothing more to tell of it. */
+static bool has_ended(const struct imported *imported, const struct imported_family *family, uint64_t now_ns)
+{
+	return now_ns - family->seen_ns >= imported->ttl_ns && !family->metric.n_series && !family->metric.overflowed &&
+	       !family->metric.overflow_count && !(family->has_producers && family->producers.n_series);
+}
+
+static void expire_families(struct imported *imported, uint64_t now_ns)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < imported->n_families; i++) {
+		struct imported_family *family = imported->families[i];
+
+		imported->expired += metric_expire(&family->metric, now_ns);
+		if (family->has_producers)
+			metric_expire(&family->producers, now_ns);
+		if (has_ended(imported, family, now_ns))
+			family_free(family);
+		else
+			imported->families[n++] = family;
+	}
+	imported->n_families = n;
+}
+
 void imported_expire(struct imported *imported, uint64_t now_ns)
 {
 	if (!imported->ttl_ns)
 		return;
-	for (unsigned int i = 0; i < imported->n_families; i++) {
-		imported->expired += metric_expire(&imported->families[i]->metric, now_ns);
-		if (imported->families[i]->has_producers)
-			metric_expire(&imported->families[i]->producers, now_ns);
-	}
+	expire_families(imported, now_ns);
 	expire_targets(imported, now_ns);
 }
 

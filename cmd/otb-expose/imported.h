@@ -77,7 +77,7 @@ struct metric *imported_add(struct imported *imported, const struct imported_met
 void imported_set_target(struct imported *imported, const struct label_text *identity,
 			 const struct label_text *rendered);
 
-/* Forgets what was not seen for the TTL. */
+/* Forgets what was not seen for the TTL: series, then families that have none any more, and targets. */
 void imported_expire(struct imported *imported, uint64_t now_ns);
 
 /* Appends all metrics, target_info first, then the hosts, each with what has its name, then all others. */

@@ -155,8 +155,7 @@ static struct series *find_series(struct family *family, const struct sample *sa
 		start_afresh(family, "labels");
 		return NULL;
 	}
-	metric->overflowed |= overflow;
-	return overflow ? metric->overflow : metric_find(metric, labels);
+	return overflow ? metric_overflow(metric) : metric_find(metric, labels);
 }
 
 /* ---- values ---- */

@@ -323,6 +323,14 @@ struct series *metric_lookup(const struct metric *metric, const struct label_tex
 	return *find_slot(metric, hash_labels(values, metric->n_labels), values);
 }
 
+struct series *metric_overflow(struct metric *metric)
+{
+	if (!metric->overflowed)
+		metric->overflow->seen_ns = metric->now_ns;
+	metric->overflowed = true;
+	return metric->overflow;
+}
+
 struct series *metric_find(struct metric *metric, const struct label_text *values)
 {
 	uint64_t hash = hash_labels(values, metric->n_labels);
@@ -330,10 +338,7 @@ struct series *metric_find(struct metric *metric, const struct label_text *value
 
 	if (!series)
 		series = add_series(metric, hash, values);
-	if (series)
-		return series;
-	metric->overflowed = true;
-	return metric->overflow;
+	return series ? series : metric_overflow(metric);
 }
 
 struct series *metric_get(struct metric *metric, const struct label_text *values)
@@ -345,13 +350,18 @@ struct series *metric_get(struct metric *metric, const struct label_text *values
 	return series;
 }
 
-/* Those that stay may have stood behind one that goes, and so are entered anew. */
-unsigned int metric_expire(struct metric *metric, uint64_t now_ns)
+static bool is_expired(const struct metric *metric, const struct series *series, uint64_t now_ns)
+{
+	return now_ns - series->seen_ns >= metric->shape->ttl_ns;
+}
+
+/* Those that stay may have stood behind one that goes, and so are entered anew. Returns how many went. */
+static unsigned int expire_table(struct metric *metric, uint64_t now_ns)
 {
 	struct series **old = metric->table;
 	unsigned int before = metric->n_series;
 
-	if (!metric->shape->ttl_ns || !before)
+	if (!before)
 		return 0;
 	metric->table = calloc(metric->table_size, sizeof(struct series *));
 	if (!metric->table) {
@@ -361,7 +371,7 @@ unsigned int metric_expire(struct metric *metric, uint64_t now_ns)
 	for (unsigned int i = 0; i < metric->table_size; i++) {
 		if (!old[i])
 			continue;
-		if (now_ns - old[i]->seen_ns < metric->shape->ttl_ns) {
+		if (!is_expired(metric, old[i], now_ns)) {
 			*find_slot(metric, old[i]->hash, old[i]->labels) = old[i];
 			continue;
 		}
@@ -370,6 +380,28 @@ unsigned int metric_expire(struct metric *metric, uint64_t now_ns)
 	}
 	free(old);
 	return before - metric->n_series;
+}
+
+/* There always is one, so that it need not be made when there is no memory. */
+static unsigned int expire_overflow(struct metric *metric, uint64_t now_ns)
+{
+	struct series *fresh = NULL;
+
+	if (metric->overflowed && is_expired(metric, metric->overflow, now_ns))
+		fresh = series_new(metric, NULL, 0);
+	if (!fresh)
+		return 0;
+	series_free(metric->overflow);
+	metric->overflow = fresh;
+	metric->overflowed = false;
+	return 1;
+}
+
+unsigned int metric_expire(struct metric *metric, uint64_t now_ns)
+{
+	if (!metric->shape->ttl_ns)
+		return 0;
+	return expire_table(metric, now_ns) + expire_overflow(metric, now_ns);
 }
 
 void metric_take_over(struct metric *metric, struct metric *from)

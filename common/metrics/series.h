@@ -111,8 +111,9 @@ void metric_close(struct metric *metric);
 /* The series of these label values, in the order of the shape's names; never NULL. Without memory for a new one it is the
  * overflow series. */
 struct series *metric_get(struct metric *metric, const struct label_text *values);
-/* The same, but it does not count as seen by that. */
+/* The same, but it does not count as seen by that, unless it is new. */
 struct series *metric_find(struct metric *metric, const struct label_text *values);
+struct series *metric_overflow(struct metric *metric);
 
 /* The same, but NULL where there is none: nothing is made. */
 struct series *metric_lookup(const struct metric *metric, const struct label_text *values);
@@ -147,7 +148,8 @@ static inline bool bound_is_shown(const struct shown_bounds *shown, unsigned int
 	return !i || i >= shown->n || (i >= shown->first && i < shown->end);
 }
 
-/* Removes the series that were not seen for the metric's TTL, which frees their place; returns how many. */
+/* Removes the series that were not seen for the metric's TTL, which frees their place, and sets the overflow series back
+ * to none if it was not; returns how many. */
 unsigned int metric_expire(struct metric *metric, uint64_t now_ns);
 
 /* Sets `both` up with all values of a summary's window; exponential_clear() is due. False: no memory. */

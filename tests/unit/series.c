@@ -209,7 +209,8 @@ static void test_expiry(void)
 	}
 	check(!metric_expire(&metric, 1099), "nothing is old enough");
 	check(get(&metric, "more", "x") == metric.overflow, "and there is no place");
-	check(metric_expire(&metric, 1100) == SERIES / 3 * 2 && metric.n_series == SERIES / 3, "two of three expire");
+	check(metric_expire(&metric, 1100) == SERIES / 3 * 2 + 1 && metric.n_series == SERIES / 3,
+	      "two of three expire, and the overflow series");
 	for (int i = 0; i < SERIES; i += 3) {
 		snprintf(text, sizeof(text), "%d", i);
 		right &= get(&metric, text, "x")->value == i;
@@ -217,6 +218,33 @@ static void test_expiry(void)
 	check(right && metric.n_series == SERIES / 3, "the others are found where they are now");
 	check(get(&metric, "more", "x") != metric.overflow, "what went has left its place");
 	check(get(&metric, "1", "x")->value == 0, "what comes back begins anew");
+	metric_close(&metric);
+}
+
+static void test_expiry_of_overflow(void)
+{
+	struct metric_shape shape = counter;
+	struct metric metric;
+
+	shape.ttl_ns = 100;
+	metric_open(&metric, &shape, 1);
+	metric.now_ns = 1000;
+	metric_add(&metric, get(&metric, "a", "x"), 1, 1);
+	metric_add(&metric, get(&metric, "b", "x"), 2, 1);
+	metric.now_ns = 1099;
+	metric_add(&metric, get(&metric, "c", "x"), 3, 1);
+	check(metric_expire(&metric, 1198) == 1 && metric.overflowed, "the overflow series has been seen since");
+	check(metric_expire(&metric, 1199) == 1 && !metric.overflowed, "it expires too");
+	check(metric_expire(&metric, 9999) == 0, "once");
+	metric.now_ns = 10000;
+	metric_add(&metric, get(&metric, "a", "x"), 4, 1);
+	metric_add(&metric, get(&metric, "b", "x"), 5, 1);
+	check(metric.overflowed && metric.overflow->value == 5, "and begins anew");
+	metric.now_ns = 10050;
+	check(metric_overflow(&metric)->seen_ns == 10000, "reading it back is not seeing it");
+	metric_expire(&metric, 10100);
+	check(!metric.overflowed && metric_overflow(&metric)->seen_ns == 10050 && metric.overflowed,
+	      "but where there was none");
 	metric_close(&metric);
 }
 
@@ -307,6 +335,7 @@ int main(void)
 	test_keys();
 	test_limit();
 	test_expiry();
+	test_expiry_of_overflow();
 	test_take_over();
 	test_summary();
 	test_openmetrics();
