@@ -522,6 +522,13 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	[[ $output == *'rules.json:2:20: '*'a rule before'* ]]
 }
 
+@test "what a rule that is left out names is no harm to the records that have it" {
+	echo '{"a":1,"a_name_that_is_not_short":2}' | otb-expose --no-builtin -m 'counter x_total{a}' \
+		-m 'counter x_total{a_name_that_is_not_short}' -m 'counter y_total{a_name_that_is_not_short}' >page
+	[ "$(value page 'x_total{a="1"}')" = 1 ]
+	[ "$(value page 'y_total{a_name_that_is_not_short="2"}')" = 1 ]
+}
+
 @test "--print-rules prints what --metric takes: again, it makes the same page" {
 	otb-expose --print-rules >rules
 	[ "$(wc -l <rules)" -gt 30 ]

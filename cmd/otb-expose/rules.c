@@ -48,29 +48,32 @@ static const char *find_contradiction(const struct rules *rules, const struct ru
 	return NULL;
 }
 
-/* Takes a rule over, but not one that contradicts what is known of its metric, or whose samples would bear the names of
- * another's. */
+static bool append_rule(struct rule ***list, unsigned int *n, struct rule *rule)
+{
+	struct rule **longer = realloc(*list, (*n + 1) * sizeof(struct rule *));
+
+	if (!longer)
+		return false;
+	*list = longer;
+	longer[(*n)++] = rule;
+	return true;
+}
+
+/* Takes a rule over, but leaves out one that contradicts what is known of its metric, or whose samples would bear the
+ * names of another's. */
 static bool keep_rule(struct rules *rules, const struct rules_source *source, struct rule *rule, struct lexer *lexer)
 {
 	struct rule *first = find_rule_of(rules, rule->shape.name);
 	const char *contradicted = find_contradiction(rules, source, rule);
-	struct rule **list;
 
-	if (contradicted) {
+	if (contradicted)
 		diag_print(DIAG_WARN, "left out: '%s': there is a '%s' of another type, with other labels or buckets",
 			   rule->text, contradicted);
-		rule_clear(rule);
-		free(rule);
-		return true;
-	}
-	if (first && !rule_join(first, rule, lexer))
+	else if (first && !rule_join(first, rule, lexer))
 		return false;
-	list = realloc(rules->list, (rules->n_list + 1) * sizeof(struct rule *));
-	if (!list)
-		return false;
-	rules->list = list;
-	list[rules->n_list++] = rule;
-	return true;
+	return (contradicted ? append_rule(&rules->left_out, &rules->n_left_out, rule)
+			     : append_rule(&rules->list, &rules->n_list, rule)) ||
+	       lexer_fail(lexer, "no memory");
 }
 
 /* Whether no --label is called as one of the metric's labels. */
@@ -262,17 +265,23 @@ enum exit_code rules_open(struct rules *rules, const struct rules_source *source
 	return open_metrics(rules, source) && bind_rules(rules) ? EXIT_DONE : EXIT_FAILED;
 }
 
+static void free_rules(struct rule **list, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		rule_clear(list[i]);
+		free(list[i]);
+	}
+	free(list);
+}
+
 void rules_close(struct rules *rules)
 {
 	for (unsigned int i = 0; i < rules->n_metrics; i++)
 		metric_close(&rules->metrics[i]);
-	for (unsigned int i = 0; i < rules->n_list; i++) {
-		rule_clear(rules->list[i]);
-		free(rules->list[i]);
-	}
+	free_rules(rules->list, rules->n_list);
+	free_rules(rules->left_out, rules->n_left_out);
 	free(rules->metrics);
 	free(rules->bound);
-	free(rules->list);
 	memset(rules, 0, sizeof(*rules));
 }
 

@@ -38,8 +38,8 @@ struct bound_rule;
 struct rules {
 	struct json_names fields; /* what the reader is to hand out */
 	struct json_names events;
-	struct rule **list;
-	unsigned int n_list;
+	struct rule **list, **left_out; /* left_out: `fields` has their names */
+	unsigned int n_list, n_left_out;
 	struct bound_rule *bound; /* those of one event stand together, those of any event last */
 	unsigned int n_bound, n_of_any;
 	unsigned int first[JSON_NAMES_MAX]; /* by event: in `bound` */
