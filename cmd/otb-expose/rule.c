@@ -79,18 +79,20 @@ static bool check_label(const struct rule *rule, struct lexer *lexer, const char
 	return true;
 }
 
-static bool bind_field(struct field *field, struct lexer *lexer, char *name, struct json_names *fields)
+/* `at` is where the name stands. */
+static bool bind_field(struct field *field, struct lexer *lexer, const char *at, char *name, struct json_names *fields)
 {
 	if (!name)
 		return false;
 	switch (field_bind(field, name, fields)) {
 	case 0:
 		return true;
+	case -ENAMETOOLONG:
+		return lexer_fail_at(lexer, at, "the name is too long");
 	case -E2BIG:
-		return lexer_fail(lexer, "more than %d fields in all rules, or a name that is too long",
-				  JSON_NAMES_MAX);
+		return lexer_fail_at(lexer, at, "more than %d fields in all rules", JSON_NAMES_MAX);
 	default:
-		return lexer_fail(lexer, "no memory");
+		return lexer_fail_at(lexer, at, "no memory");
 	}
 }
 
@@ -127,7 +129,7 @@ static char *label_name(const char *field)
 static bool parse_label(struct rule *rule, struct lexer *lexer, struct json_names *fields)
 {
 	struct rule_label *label = &rule->labels[rule->n_labels];
-	const char *at = lexer->token;
+	const char *at = lexer->token, *source_at = at;
 	char *source;
 
 	if (rule->n_labels == METRIC_LABELS_MAX)
@@ -143,6 +145,7 @@ static bool parse_label(struct rule *rule, struct lexer *lexer, struct json_name
 			rule->n_labels++;
 			return label->constant && lexer_failed(lexer) == false;
 		}
+		source_at = lexer->token;
 		source = lexer_take_word(lexer, "a field, or a text in quotes");
 	}
 	if (!label->name || !check_label(rule, lexer, at)) {
@@ -151,7 +154,7 @@ static bool parse_label(struct rule *rule, struct lexer *lexer, struct json_name
 		return false;
 	}
 	rule->n_labels++;
-	return bind_field(&label->field, lexer, source, fields) &&
+	return bind_field(&label->field, lexer, source_at, source, fields) &&
 	       (!lexer_take(lexer, "=~") || parse_rewrite(label, lexer));
 }
 
@@ -194,9 +197,9 @@ static bool take_plain_number(struct lexer *lexer, const char *what, double *num
 
 static bool parse_value(struct rule *rule, struct lexer *lexer, struct json_names *fields)
 {
-	const char *at;
+	const char *at = lexer->token;
 
-	if (!bind_field(&rule->value, lexer, lexer_take_word(lexer, "a field"), fields))
+	if (!bind_field(&rule->value, lexer, at, lexer_take_word(lexer, "a field"), fields))
 		return false;
 	if (lexer_take(lexer, "*"))
 		return take_plain_number(lexer, "a number", &rule->factor);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cmd/otb-expose/rules_file.h"
-#include "common/cli/cli.h"
 #include "common/cli/diag.h"
 #include "common/record/threshold.h"
 #include "common/record/utf8.h"

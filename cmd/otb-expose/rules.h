@@ -10,6 +10,7 @@
 #define OTB_EXPOSE_RULES_H
 
 #include "cmd/otb-expose/rule.h"
+#include "common/cli/cli.h"
 #include "common/metrics/exposition.h"
 #include "common/record/random.h"
 #include "common/record/reader.h"
