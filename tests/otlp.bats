@@ -454,6 +454,21 @@ print(len(list(parse(sys.stdin.read()))))' <page
 	[ "$(on_page otb_expose_bad_values_total out.prom)" = 4 ]
 }
 
+@test "a textfile does not go on with deltas, which is said once" {
+	for value in 5 7; do
+		{
+			metrics "$(temporality=1 counter d $value)" "$(counter c $value)"
+			metrics "$(temporality=1 counter d 1)" "$(temporality=1 counter e 1)"
+		} | otb-expose --no-builtin --textfile out.prom --interval 1s 2>said
+		[ "$(on_page d_total out.prom)" = $((value + 1)) ]
+		[ "$(on_page c_total out.prom)" = "$value" ]
+		[ "$(cat said)" = "otb-expose: OTLP metric 'd_total' comes as deltas: a textfile has those of one run only" ]
+	done
+	metrics "$(counter c 5)" | otb-expose --no-builtin --textfile out.prom 2>said
+	metrics "$(temporality=1 counter d 5)" | otb-expose --no-builtin >out 2>>said
+	[ ! -s said ]
+}
+
 @test "as OTLP again it is what it was" {
 	resource=$(attribute service.name cart),$(attribute host.name a)
 	scope='"name":"lib"'

@@ -389,6 +389,15 @@ static bool add_to(const struct imported *imported, struct imported_family *fami
 	return true;
 }
 
+/* How it can be that a counter in a textfile falls. */
+static void warn_of_delta(struct imported *imported, const char *name)
+{
+	if (!imported->alone || imported->warned)
+		return;
+	imported->warned = true;
+	diag_print(DIAG_WARN, "OTLP metric '%s' comes as deltas: a textfile has those of one run only", name);
+}
+
 struct metric *imported_add(struct imported *imported, const struct imported_metric *metric,
 			    const struct imported_point *point, struct series **series)
 {
@@ -399,6 +408,8 @@ struct metric *imported_add(struct imported *imported, const struct imported_met
 
 	if (family) {
 		family->seen_ns = imported->now_ns;
+		if (point->is_delta)
+			warn_of_delta(imported, metric->name);
 		place = find_place(imported, family, point->labels, &rendered);
 		*series = place.series;
 		if (add_to(imported, family, &place, metric, point, &rendered))

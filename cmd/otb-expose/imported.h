@@ -54,8 +54,9 @@ struct imported {
 	unsigned int n_targets;
 	struct metric **hosts; /* the metrics that are counted here */
 	unsigned int n_hosts;
-	bool alone; /* a host's name is not to be had: the textfile's counters go on from the file, and must find only
+	bool alone;  /* a host's name is not to be had: the textfile's counters go on from the file, and must find only
 		     * their own there */
+	bool warned; /* that deltas do not go on in a textfile */
 	unsigned int series_max;
 	uint64_t ttl_ns, now_ns, now_wall_ns;
 	char **said; /* names of which a contradiction has been said */
