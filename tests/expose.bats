@@ -667,6 +667,24 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	[ "$(value page otb_expose_bad_values_total)" = 4 ]
 }
 
+@test "--otlp: attributes are of the types that the conventions have, and come back as they were" {
+	printf '{"http_response_status_code":%s,"server_port":"%s","n":5}\n' 503 443 '"x"' 44x '""' -1 1 99999999999999999999 |
+		otb-expose --no-builtin --otlp -m 'counter a_total{http_response_status_code,server_port,n} limit 3' >lines
+	jq -c '.resourceMetrics[].scopeMetrics[].metrics[] | select(.name == "a").sum.dataPoints[].attributes
+		| map({(.key): .value}) | add' lines >got
+	diff - got <<-'END'
+		{"server.port":{"intValue":"-1"},"n":{"stringValue":"5"}}
+		{"http.response.status_code":{"intValue":"503"},"server.port":{"intValue":"443"},"n":{"stringValue":"5"}}
+		{"http.response.status_code":{"stringValue":"x"},"server.port":{"stringValue":"44x"},"n":{"stringValue":"5"}}
+		{"otel.metric.overflow":{"boolValue":true}}
+	END
+	otb-expose --no-builtin <lines >page
+	[ "$(samples page a_total | sed 's/,otel_scope_[a-z]*="[^"]*"//g')" = 'a_total{http_response_status_code="503",n="5",server_port="443"} 1
+a_total{http_response_status_code="x",n="5",server_port="44x"} 1
+a_total{n="5",server_port="-1"} 1
+a_total{otel_metric_overflow="true"} 1' ]
+}
+
 @test "exemplars have ids that W3C allows: none of zeros only, and what is none takes no place" {
 	local good=0af7651916cd43dd8448eb211c80319c span=b7ad6b7169203331 zeros=00000000000000000000000000000000
 	exemplars() { # TRACE-ID SPAN-ID...: what is shown of these records, one after the other

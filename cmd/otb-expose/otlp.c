@@ -92,6 +92,19 @@ static const char *split_name(const struct metric_shape *shape, char name[NAME_S
 
 /* ---- points ---- */
 
+/* As JSON has it, and small enough for 64 bits. */
+static bool is_integer(const char *value, size_t length)
+{
+	size_t i = *value == '-';
+
+	if (length > 18 || i == length || (value[i] == '0' && length > 1))
+		return false;
+	while (i < length && value[i] >= '0' && value[i] <= '9')
+		i++;
+	return i == length;
+}
+
+/* All is text on a page. The types are those of the conventions, so that one series is one for who tells them apart. */
 static void add_attribute(struct otlp_request *request, const char *name, const char *value, size_t length, bool *any)
 {
 	if (!length)
@@ -100,7 +113,8 @@ static void add_attribute(struct otlp_request *request, const char *name, const 
 	*any = true;
 	add(request, "{\"key\":");
 	add_string(request, name, strlen(name));
-	add(request, ",\"value\":{\"stringValue\":");
+	add(request, semconv_is_integer(name) && is_integer(value, length) ? ",\"value\":{\"intValue\":"
+									   : ",\"value\":{\"stringValue\":");
 	add_string(request, value, length);
 	add(request, "}}");
 }
@@ -138,15 +152,14 @@ static void add_rendered(struct otlp_request *request, const struct label_text *
 
 static void add_attributes(struct otlp_request *request, const struct metric *metric, const struct series *series)
 {
-	bool any = false;
+	bool is_overflow = series == metric->overflow, any = is_overflow;
 
 	add(request, "\"attributes\":[");
-	/* A boolean in OpenTelemetry; a string here, as in Prometheus, for both ways have to lead to one series. */
-	if (series == metric->overflow)
-		add_attribute(request, "otel.metric.overflow", "true", strlen("true"), &any);
-	if (series != metric->overflow && metric->shape->rendered)
+	if (is_overflow)
+		add(request, "{\"key\":\"otel.metric.overflow\",\"value\":{\"boolValue\":true}}");
+	else if (metric->shape->rendered)
 		add_rendered(request, &series->labels[0], &any);
-	for (unsigned int i = 0; series != metric->overflow && !metric->shape->rendered && i < metric->n_labels; i++)
+	for (unsigned int i = 0; !is_overflow && !metric->shape->rendered && i < metric->n_labels; i++)
 		add_attribute(request, semconv_attribute(metric->shape->labels[i]), series->labels[i].bytes,
 			      series->labels[i].length, &any);
 	for (unsigned int i = 0; i < request->n_constants; i++)

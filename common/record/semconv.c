@@ -75,6 +75,19 @@ static const char *const attributes[] = {
 	"user_agent.synthetic.type",
 };
 
+static const char *const integers[] = {
+	"client.port",
+	"http.request.body.size",
+	"http.request.resend_count",
+	"http.response.body.size",
+	"http.response.status_code",
+	"network.local.port",
+	"network.peer.port",
+	"process.pid",
+	"rpc.grpc.status_code",
+	"server.port",
+};
+
 static char as_field(char c)
 {
 	return c == '.' ? '_' : c;
@@ -97,6 +110,14 @@ const char *semconv_attribute(const char *field)
 		bsearch(field, attributes, sizeof(attributes) / sizeof(attributes[0]), sizeof(attributes[0]), compare);
 
 	return found ? *found : field;
+}
+
+bool semconv_is_integer(const char *attribute)
+{
+	for (size_t i = 0; i < sizeof(integers) / sizeof(integers[0]); i++)
+		if (!strcmp(attribute, integers[i]))
+			return true;
+	return false;
 }
 
 size_t semconv_field(const char *attribute, size_t length, char field[SEMCONV_NAME_MAX])

@@ -45,6 +45,10 @@ int main(void)
 	check_attribute("http_routes", "http_routes");
 	check_attribute("reason", "reason");
 	check_attribute("", "");
+	check(semconv_is_integer("server.port") && semconv_is_integer(semconv_attribute("http_response_status_code")) &&
+		      !semconv_is_integer("server_port") && !semconv_is_integer("http.route") &&
+		      !semconv_is_integer(""),
+	      "what is an integer");
 	check(semconv_field("a.b_c", 5, field) == 5 && !strcmp(field, "a_b_c"), "dots become underscores");
 	memset(longest, 'x', sizeof(longest));
 	check(!semconv_field(longest, SEMCONV_NAME_MAX, field) &&
