@@ -122,57 +122,71 @@ enum reader_state reader_fill(struct reader *reader)
 	return reader->state;
 }
 
-/* Drops a line that is too long as far as it is in memory; the first call for it counts it. */
-static void skip_line(struct reader *reader, bool is_whole)
+enum taken {
+	TAKEN_NOTHING,
+	TAKEN_LINE,
+	TAKEN_PIECE, /* what there is of a line that is too long */
+};
+
+/* The first piece of a line that is too long counts it. */
+static void count_piece(struct reader *reader, bool is_last)
 {
 	if (!reader->skipping) {
 		reader->line_number++;
 		reader->lines++;
 		reject_line(reader, JSON_TOO_LONG, reader->line_max);
 	}
-	reader->skipping = !is_whole;
+	reader->skipping = !is_last;
 }
 
 /* Takes the next line that is in memory whole, and puts a NUL behind it. A line without LF is whole where the input has
  * ended, even by a failure: what was read of it may be a whole record. */
-static bool take_line(struct reader *reader, char **line, size_t *length)
+static enum taken take_line(struct reader *reader, struct record_view *line)
 {
 	char *start = reader->buffer + reader->start;
 	char *lf = memchr(reader->buffer + reader->searched, '\n', reader->end - reader->searched);
 	size_t waiting = (lf ? lf : reader->buffer + reader->end) - start;
-	bool is_whole = lf || (reader->state != READER_OPEN && waiting);
+	bool is_whole = lf || (reader->state != READER_OPEN && (waiting || reader->skipping));
+	bool is_long = reader->skipping || waiting > reader->line_max;
 
 	reader->searched = reader->end;
-	if (reader->skipping || waiting > reader->line_max) {
-		skip_line(reader, is_whole);
-		*length = 0;
-	} else if (is_whole) {
+	if (!is_whole && !(is_long && waiting))
+		return TAKEN_NOTHING;
+	if (is_long)
+		count_piece(reader, is_whole);
+	else
 		reader->line_number++;
-		*length = waiting && start[waiting - 1] == '\r' ? waiting - 1 : waiting;
-		start[*length] = '\0';
-	} else {
-		return false;
-	}
-	*line = start;
+	bool cr = is_whole && waiting && start[waiting - 1] == '\r';
+	*line = (struct record_view){
+		.line = start, .length = waiting - cr, .number = reader->line_number, .cr = cr, .unfinished = !is_whole
+	};
+	start[line->length] = '\0';
 	reader->start = reader->searched = lf ? (size_t)(lf + 1 - reader->buffer) : reader->end;
-	return is_whole;
+	return is_long ? TAKEN_PIECE : TAKEN_LINE;
+}
+
+/* Whether the line is a record. One that is not is counted. */
+static bool scan_line(struct reader *reader, struct record_view *line)
+{
+	enum json_status status = json_scan(reader->names, line->line, line->length, reader->values, &line->brace);
+
+	reader->lines++;
+	if (status == JSON_OK)
+		line->values = reader->values;
+	else
+		reject_line(reader, status, line->brace);
+	return status == JSON_OK;
 }
 
 bool reader_next(struct reader *reader, struct record_view *record)
 {
-	char *line;
-	size_t length, offset;
+	enum taken taken;
 
-	while (take_line(reader, &line, &length)) {
-		if (!length)
+	while ((taken = take_line(reader, record)) != TAKEN_NOTHING) {
+		if (taken == TAKEN_LINE && !record->length)
 			continue;
-		reader->lines++;
-		enum json_status status = json_scan(reader->names, line, length, reader->values, &offset);
-		if (status == JSON_OK) {
-			*record = (struct record_view){ line, length, offset, reader->line_number, reader->values };
+		if ((taken == TAKEN_LINE && scan_line(reader, record)) || reader->passes_bad)
 			return true;
-		}
-		reject_line(reader, status, offset);
 	}
 	return false;
 }

@@ -14,6 +14,9 @@
  * (not one JSON object, or longer than READER_LINE_MAX) is counted by its reason and skipped. On stderr each is reported
  * with its number, but at most READER_REPORTS_MAX a second; the others are summed up in one message.
  *
+ * A filter that hands on such lines sets `passes_bad`. They are counted and reported all the same, but handed out too, as
+ * they came and without values: one that is too long in the pieces that are in memory, all but the last `unfinished`.
+ *
  * Line numbers count from 1, and empty lines too. Memory grows with the longest line and shrinks back after it.
  */
 #ifndef OTB_READER_H
@@ -37,13 +40,15 @@ enum reader_state {
 	READER_FAILED, /* read(2) failed: said on stderr */
 };
 
-/* A good line. Points into the reader, and is good until the next call of reader_fill(). */
+/* A line. Points into the reader, and is good until the next call of reader_fill(). */
 struct record_view {
 	const char *line; /* followed by a NUL in the place of its line ending */
 	size_t length;    /* without the line ending */
 	size_t brace;     /* offset of the brace that closes the object: members are appended before it */
 	uint64_t number;
-	const struct json_value *values;
+	const struct json_value *values; /* NULL: it is no record, as `passes_bad` wants it, and has no `brace` */
+	bool cr;                         /* its line ending is CR LF */
+	bool unfinished;                 /* the line goes on in the next view, and has no line ending here */
 };
 
 struct reader {
@@ -51,6 +56,7 @@ struct reader {
 	const char *name; /* in messages: "stdin" */
 	struct json_names *names;
 	size_t line_max; /* READER_LINE_MAX; tests lower it before the first fill */
+	bool passes_bad; /* false; to be set before the first fill */
 
 	char *buffer; /* capacity + JSON_PADDING bytes */
 	size_t capacity;
@@ -76,7 +82,7 @@ int reader_open(struct reader *reader, int fd, const char *name, struct json_nam
 /* Reads once, which does not block where the descriptor is readable. All records must have been taken before. */
 enum reader_state reader_fill(struct reader *reader);
 
-/* Takes the next record that is in memory whole; false: there is none. */
+/* Takes the next record that is in memory whole; false: there is none, and *record is not to be used. */
 bool reader_next(struct reader *reader, struct record_view *record);
 
 /* Says how many bad lines were not reported one by one, if there are any and their second is over, or `now`. To be

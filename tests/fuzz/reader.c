@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reader against a plain loop over the lines, on any bytes cut into any reads: the first byte of the input says how
- * long a line may be, the second how long the reads are.
+ * long a line may be, the second how long the reads are. Where bad lines pass, what comes out is what went in, but for
+ * empty lines.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct tally {
 	uint64_t lines, good, bad, too_long, sum;
+	uint64_t passed; /* a hash of all lines but the empty ones, with their line endings */
 };
 
 static void require(bool condition)
@@ -22,12 +24,10 @@ static void require(bool condition)
 		abort();
 }
 
-static uint64_t hash_line(uint64_t number, const char *line, size_t length)
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t length)
 {
-	uint64_t hash = number;
-
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)line[i]) * 0x100000001b3;
+		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3;
 	return hash;
 }
 
@@ -52,7 +52,7 @@ static void tally_line(struct tally *tally, struct json_names *names, uint64_t n
 	tally->lines++;
 	if (json_scan(names, copy, length, values, &offset) == JSON_OK) {
 		tally->good++;
-		tally->sum += hash_line(number, copy, length);
+		tally->sum += hash_bytes(number, copy, length);
 	} else {
 		tally->bad++;
 	}
@@ -68,6 +68,8 @@ static struct tally tally_plainly(struct json_names *names, const uint8_t *data,
 		size_t end = lf ? (size_t)(lf - data) : size;
 
 		tally_line(&tally, names, number, data + start, end - start, line_max);
+		if (end > start && !(end == start + 1 && data[start] == '\r'))
+			tally.passed = hash_bytes(hash_bytes(tally.passed, data + start, end - start), "\n", 1);
 		start = end + 1;
 	}
 	return tally;
@@ -78,14 +80,22 @@ static void take(struct reader *reader, struct tally *tally)
 	struct record_view record;
 
 	while (reader_next(reader, &record)) {
+		require(record.line[record.length] == '\0' && (reader->passes_bad || record.values));
+		if (reader->passes_bad) {
+			tally->passed = hash_bytes(tally->passed, record.line, record.length);
+			tally->passed = hash_bytes(tally->passed, "\r", record.cr);
+			tally->passed = hash_bytes(tally->passed, "\n", !record.unfinished);
+		}
+		if (!record.values)
+			continue;
 		tally->good++;
-		tally->sum += hash_line(record.number, record.line, record.length);
-		require(record.line[record.length] == '\0' && record.line[record.brace] == '}');
+		tally->sum += hash_bytes(record.number, record.line, record.length);
+		require(record.line[record.brace] == '}' && !record.unfinished);
 	}
 }
 
 static struct tally tally_reader(struct json_names *names, const uint8_t *data, size_t size, size_t line_max,
-				 size_t step)
+				 size_t step, bool passes_bad)
 {
 	struct tally tally = { 0 };
 	struct reader reader;
@@ -93,6 +103,7 @@ static struct tally tally_reader(struct json_names *names, const uint8_t *data, 
 
 	require(!pipe(fds) && !reader_open(&reader, fds[0], "input", names));
 	reader.line_max = line_max;
+	reader.passes_bad = passes_bad;
 	for (size_t at = 0; at < size; at += step) {
 		size_t n = size - at < step ? size - at : step;
 
@@ -125,7 +136,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	size_t line_max = 1 + data[0], step = 1 + data[1];
 	struct tally plain = tally_plainly(&others, data + 2, size - 2, line_max);
-	struct tally read = tally_reader(&names, data + 2, size - 2, line_max, step);
+	struct tally passing = tally_reader(&names, data + 2, size - 2, line_max, step, true);
+	require(!memcmp(&plain, &passing, sizeof(plain)));
+	struct tally read = tally_reader(&names, data + 2, size - 2, line_max, step, false);
+	plain.passed = 0;
 	require(!memcmp(&plain, &read, sizeof(plain)));
 	return 0;
 }

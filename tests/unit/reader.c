@@ -11,21 +11,43 @@
 #include "common/record/reader.h"
 #include "tests/unit/tap.h"
 
-/* What came out: for each record its number and line. */
+/* What came out: for each record its number and line, or all lines as a filter writes them. */
 struct taken {
 	char text[4096];
 	size_t length;
 	uint64_t lines, bad_lines, bad_by_reason[JSON_STATUSES];
+	uint64_t views, records, unfinished, unfinished_records; /* of a reader that passes bad lines */
 };
 
 static struct json_names names;
 static int number_of_a;
+
+/* A line as a filter writes it, and whether what is no record is handed out as such. */
+static void take_bytes(struct taken *taken, const struct record_view *view)
+{
+	static const char *const endings[] = { "\n", "\r\n" };
+	const char *ending = view->unfinished ? "" : endings[view->cr];
+
+	if (view->line[view->length] != '\0' || taken->length + view->length + 2 > sizeof(taken->text))
+		abort();
+	memcpy(taken->text + taken->length, view->line, view->length);
+	memcpy(taken->text + taken->length + view->length, ending, strlen(ending));
+	taken->length += view->length + strlen(ending);
+	taken->views++;
+	taken->unfinished += view->unfinished;
+	taken->records += view->values != NULL;
+	taken->unfinished_records += view->values && view->unfinished;
+}
 
 static void take_records(struct reader *reader, struct taken *taken)
 {
 	struct record_view record;
 
 	while (reader_next(reader, &record)) {
+		if (reader->passes_bad) {
+			take_bytes(taken, &record);
+			continue;
+		}
 		const struct json_value *a = &record.values[number_of_a];
 
 		if (record.line[record.length] != '\0' || record.line[record.brace] != '}' ||
@@ -46,7 +68,8 @@ static void finish(struct reader *reader, struct taken *taken)
 }
 
 /* Feeds `input` through a pipe in pieces that end at the given places, one read each. */
-static struct taken read_pieces(const char *input, size_t length, size_t line_max, const size_t *ends, size_t n_ends)
+static struct taken read_pieces(const char *input, size_t length, size_t line_max, bool passes_bad, const size_t *ends,
+				size_t n_ends)
 {
 	struct taken taken = { .length = 0 };
 	struct reader reader;
@@ -56,6 +79,7 @@ static struct taken read_pieces(const char *input, size_t length, size_t line_ma
 	if (pipe(fds) || reader_open(&reader, fds[0], "input", &names))
 		abort();
 	reader.line_max = line_max;
+	reader.passes_bad = passes_bad;
 	for (size_t i = 0; i <= n_ends; i++) {
 		size_t end = i < n_ends ? ends[i] : length;
 
@@ -78,45 +102,96 @@ static struct taken read_pieces(const char *input, size_t length, size_t line_ma
 static bool same(const struct taken *x, const struct taken *y)
 {
 	return x->length == y->length && !memcmp(x->text, y->text, x->length) && x->lines == y->lines &&
-	       x->bad_lines == y->bad_lines && !memcmp(x->bad_by_reason, y->bad_by_reason, sizeof(x->bad_by_reason));
+	       x->bad_lines == y->bad_lines && !memcmp(x->bad_by_reason, y->bad_by_reason, sizeof(x->bad_by_reason)) &&
+	       x->records == y->records && x->views - x->unfinished == y->views - y->unfinished &&
+	       !x->unfinished_records && !y->unfinished_records;
 }
 
 static const char mixed[] = "{\"a\":1}\n\n{\"a\":\"\xc3\xa9\\n\"}\r\n\r\nnonsense\n{\"a\":2}}\n{\"a\":\"\0\"}\n{}\n"
 			    "{\"a\":[1,2,{\"b\":\"0123456789\"}],\"c\":\"too long\"}\n{\"a\":3}\n{\"a\":4}";
 
-static void test_every_split(void)
+enum { MIXED_LENGTH = sizeof(mixed) - 1, MIXED_LINE_MAX = 40 };
+
+static void check_every_split(const struct taken *whole, bool passes_bad)
 {
-	enum { LENGTH = sizeof(mixed) - 1, LINE_MAX_HERE = 40 };
-	struct taken whole = read_pieces(mixed, LENGTH, LINE_MAX_HERE, NULL, 0);
-	static const char expected[] =
-		"1:{\"a\":1}[1]3:{\"a\":\"\xc3\xa9\\n\"}[\xc3\xa9\\n]8:{}[]10:{\"a\":3}[3]11:{\"a\":4}[4]";
 	bool passed = true;
-	size_t each[LENGTH];
+	size_t each[MIXED_LENGTH];
 
-	check(whole.length == sizeof(expected) - 1 && !memcmp(whole.text, expected, whole.length),
-	      "takes the good lines");
-	check(whole.lines == 9 && whole.bad_lines == 4 && whole.bad_by_reason[JSON_NO_OBJECT] == 1 &&
-		      whole.bad_by_reason[JSON_TRAILING] == 1 && whole.bad_by_reason[JSON_CONTROL] == 1 &&
-		      whole.bad_by_reason[JSON_TOO_LONG] == 1,
-	      "counts the bad ones by reason");
-	for (size_t i = 0; i <= LENGTH; i++) {
-		for (size_t j = i; j <= LENGTH; j++) {
+	for (size_t i = 0; i <= MIXED_LENGTH; i++) {
+		for (size_t j = i; j <= MIXED_LENGTH; j++) {
 			size_t ends[] = { i, j };
-			struct taken taken = read_pieces(mixed, LENGTH, LINE_MAX_HERE, ends, 2);
+			struct taken taken = read_pieces(mixed, MIXED_LENGTH, MIXED_LINE_MAX, passes_bad, ends, 2);
 
-			passed &= same(&taken, &whole);
+			passed &= same(&taken, whole);
 		}
 	}
 	check(passed, "the same for every split into three reads");
-	for (size_t i = 0; i < LENGTH; i++)
+	for (size_t i = 0; i < MIXED_LENGTH; i++)
 		each[i] = i + 1;
-	struct taken taken = read_pieces(mixed, LENGTH, LINE_MAX_HERE, each, LENGTH);
-	check(same(&taken, &whole), "the same byte by byte");
+	struct taken taken = read_pieces(mixed, MIXED_LENGTH, MIXED_LINE_MAX, passes_bad, each, MIXED_LENGTH);
+	check(same(&taken, whole), "the same byte by byte");
+}
+
+static bool counts_mixed(const struct taken *taken)
+{
+	return taken->lines == 9 && taken->bad_lines == 4 && taken->bad_by_reason[JSON_NO_OBJECT] == 1 &&
+	       taken->bad_by_reason[JSON_TRAILING] == 1 && taken->bad_by_reason[JSON_CONTROL] == 1 &&
+	       taken->bad_by_reason[JSON_TOO_LONG] == 1;
+}
+
+static void test_every_split(void)
+{
+	struct taken whole = read_pieces(mixed, MIXED_LENGTH, MIXED_LINE_MAX, false, NULL, 0);
+	static const char expected[] =
+		"1:{\"a\":1}[1]3:{\"a\":\"\xc3\xa9\\n\"}[\xc3\xa9\\n]8:{}[]10:{\"a\":3}[3]11:{\"a\":4}[4]";
+
+	check(whole.length == sizeof(expected) - 1 && !memcmp(whole.text, expected, whole.length),
+	      "takes the good lines");
+	check(counts_mixed(&whole), "counts the bad ones by reason");
+	check_every_split(&whole, false);
+}
+
+/* What is handed on is what came, but for empty lines, and with a last LF. */
+static void test_passing(void)
+{
+	struct taken whole = read_pieces(mixed, MIXED_LENGTH, MIXED_LINE_MAX, true, NULL, 0);
+	static const char expected[] =
+		"{\"a\":1}\n{\"a\":\"\xc3\xa9\\n\"}\r\nnonsense\n{\"a\":2}}\n{\"a\":\"\0\"}\n{}\n"
+		"{\"a\":[1,2,{\"b\":\"0123456789\"}],\"c\":\"too long\"}\n{\"a\":3}\n{\"a\":4}\n";
+
+	check(whole.length == sizeof(expected) - 1 && !memcmp(whole.text, expected, whole.length),
+	      "passes bad lines as they came");
+	check(counts_mixed(&whole) && whole.records == 5 && whole.views == 9, "counts them all the same");
+	check_every_split(&whole, true);
+}
+
+/* Two reads, the first `length` bytes long: what a line that is longer than 4 bytes is handed on as. */
+static void check_pieces(const char *what, const char *input, size_t length, const char *expected, uint64_t unfinished)
+{
+	struct taken taken = read_pieces(input, strlen(input), 4, true, &length, 1);
+
+	check(taken.length == strlen(expected) && !memcmp(taken.text, expected, taken.length) &&
+		      taken.unfinished == unfinished && taken.lines == taken.views - unfinished,
+	      "%s", what);
+}
+
+static void test_pieces(void)
+{
+	check_pieces("a long line in one piece", "0123456789\n{}\n", 14, "0123456789\n{}\n", 0);
+	check_pieces("in two", "0123456789\n{}\n", 5, "0123456789\n{}\n", 1);
+	check_pieces("of which the last is empty", "0123456789\n{}\n", 10, "0123456789\n{}\n", 1);
+	check_pieces("cut within CR LF", "0123456789\r\n{}\r\n", 11, "0123456789\r\n{}\r\n", 1);
+	check_pieces("cut before CR LF", "0123456789\r\n", 10, "0123456789\r\n", 1);
+	check_pieces("a CR in the middle", "01234\r56789\n", 6, "01234\r56789\n", 1);
+	check_pieces("without LF", "0123456789", 10, "0123456789\n", 1);
+	check_pieces("without LF in two pieces", "0123456789", 7, "0123456789\n", 2);
+	check_pieces("a short one in two reads is one", "0123\n", 2, "0123\n", 0);
+	check_pieces("empty ones are no lines", "\n\r\n0123456789\n\n\r\n", 8, "0123456789\n", 1);
 }
 
 static struct taken read_text(const char *text)
 {
-	return read_pieces(text, strlen(text), READER_LINE_MAX, NULL, 0);
+	return read_pieces(text, strlen(text), READER_LINE_MAX, false, NULL, 0);
 }
 
 static void check_text(const char *what, const char *text, const char *expected, uint64_t lines, uint64_t bad_lines)
@@ -233,6 +308,8 @@ int main(void)
 	json_names_init(&names);
 	number_of_a = json_names_add(&names, "a");
 	test_every_split();
+	test_passing();
+	test_pieces();
 	test_ends();
 	test_limits();
 	test_shrinking();
