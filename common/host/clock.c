@@ -48,6 +48,19 @@ uint64_t clock_wall_ns(const struct clock *clock, uint64_t monotonic_ns)
 	return monotonic_ns + (uint64_t)clock->offset_ns;
 }
 
+uint64_t clock_tick_ns(void)
+{
+	struct timespec resolution;
+
+	/* The coarse clocks advance once a tick (KTIME_LOW_RES, include/linux/hrtimer_defs.h). */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+	return (uint64_t)resolution.tv_sec * SECOND_NS + (uint64_t)resolution.tv_nsec;
+}
+
+/* ---- text ---- */
+
+enum { NO_NUMBER = 100, DAY_SECONDS = 86400 };
+
 static void put_digits(char *end, unsigned int n, uint64_t value)
 {
 	for (; n; n--, value /= 10)
@@ -70,11 +83,96 @@ void clock_format(uint64_t wall_ns, char text[CLOCK_TEXT_SIZE])
 	put_digits(text + 29, 9, wall_ns % SECOND_NS);
 }
 
-uint64_t clock_tick_ns(void)
+/* NO_NUMBER where these are not two digits. */
+static unsigned int read_two(const char *text)
 {
-	struct timespec resolution;
+	unsigned int tens = (unsigned char)text[0] - '0', ones = (unsigned char)text[1] - '0';
 
-	/* The coarse clocks advance once a tick (KTIME_LOW_RES, include/linux/hrtimer_defs.h). */
-	clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
-	return (uint64_t)resolution.tv_sec * SECOND_NS + (uint64_t)resolution.tv_nsec;
+	return tens > 9 || ones > 9 ? NO_NUMBER : tens * 10 + ones;
+}
+
+static bool is_leap(unsigned int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* "2026-03-01" in days since 1970. An offset may lead to 1970 from the year before. */
+static bool read_date(const char *text, int64_t *days)
+{
+	static const unsigned int days_before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365 };
+	const int64_t days_until_1970 = 719162; /* from the first day of the year 1 on */
+	unsigned int century = read_two(text), of_century = read_two(text + 2), month = read_two(text + 5),
+		     day = read_two(text + 8), year = century * 100 + of_century, past = year - 1;
+
+	if (century == NO_NUMBER || of_century == NO_NUMBER || year < 1969 || year > 2554 || text[4] != '-' ||
+	    text[7] != '-' || month < 1 || month > 12)
+		return false;
+	if (day < 1 || day > days_before[month] - days_before[month - 1] + (month == 2 && is_leap(year)))
+		return false;
+	*days = 365 * past + past / 4 - past / 100 + past / 400 - days_until_1970 + days_before[month - 1] +
+		(month > 2 && is_leap(year)) + day - 1;
+	return true;
+}
+
+/* "12:00:00" */
+static bool read_time_of_day(const char *text, int64_t *seconds)
+{
+	unsigned int hour = read_two(text), minute = read_two(text + 3), second = read_two(text + 6);
+
+	*seconds = (hour * 60 + minute) * 60 + second;
+	return text[2] == ':' && text[5] == ':' && hour <= 23 && minute <= 59 && second <= 60;
+}
+
+/* The digits behind the point. Returns where they end, NULL where there are none. */
+static const char *read_fraction(const char *at, const char *end, uint64_t *ns)
+{
+	const char *first = at;
+	uint64_t unit = SECOND_NS;
+
+	*ns = 0;
+	for (; at < end && *at >= '0' && *at <= '9'; at++) {
+		unit /= 10;
+		*ns += unit * (uint64_t)(*at - '0');
+	}
+	return at > first ? at : NULL;
+}
+
+/* "Z", "+01:00": what local time is ahead of UTC. */
+static bool read_offset(const char *text, size_t length, int64_t *seconds)
+{
+	*seconds = 0;
+	if (length == 1)
+		return *text == 'Z' || *text == 'z';
+	if (length != 6 || (*text != '+' && *text != '-') || text[3] != ':')
+		return false;
+	unsigned int hours = read_two(text + 1), minutes = read_two(text + 4);
+	*seconds = (int64_t)(hours * 60 + minutes) * 60 * (*text == '-' ? -1 : 1);
+	return hours <= 23 && minutes <= 59;
+}
+
+bool clock_parse(const char *text, size_t length, uint64_t *wall_ns)
+{
+	enum { TIME = sizeof("2026-03-01T") - 1, FRACTION = sizeof("2026-03-01T12:00:00") - 1 };
+	const char *at, *end = text + length;
+	int64_t days, of_day, offset;
+	uint64_t ns = 0;
+
+	if (length <= FRACTION || !read_date(text, &days) || (text[TIME - 1] | 0x20) != 't' ||
+	    !read_time_of_day(text + TIME, &of_day))
+		return false;
+	at = text + FRACTION;
+	if (*at == '.')
+		at = read_fraction(at + 1, end, &ns);
+	if (!at || !read_offset(at, (size_t)(end - at), &offset))
+		return false;
+	int64_t seconds = days * DAY_SECONDS + of_day - offset;
+	if (text[FRACTION - 2] == '6') { /* a leap second */
+		if (seconds % DAY_SECONDS != 0)
+			return false;
+		ns = 0;
+	}
+	if (seconds < 0 || (uint64_t)seconds > (UINT64_MAX - ns) / SECOND_NS)
+		return false;
+	*wall_ns = (uint64_t)seconds * SECOND_NS + ns;
+	return true;
 }

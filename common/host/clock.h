@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the kernel's CLOCK_MONOTONIC (bpf_ktime_get_ns) to wall time.
+ * From the kernel's CLOCK_MONOTONIC (bpf_ktime_get_ns) to wall time, and from there to the text of records and back.
  *
  * The offset is measured by bracketing CLOCK_REALTIME between two readings of CLOCK_MONOTONIC, several times, and
  * keeping the tightest. It is measured again by clock_refresh(), so that steps and slews of the wall clock are
@@ -9,6 +9,8 @@
 #ifndef OTB_CLOCK_H
 #define OTB_CLOCK_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CLOCK_TEXT_SIZE = sizeof("2026-03-01T12:00:00.123456789Z") };
@@ -25,6 +27,11 @@ void clock_refresh(struct clock *clock);
 uint64_t clock_wall_ns(const struct clock *clock, uint64_t monotonic_ns);
 /* RFC 3339 in UTC with nanoseconds, NUL-terminated: CLOCK_TEXT_SIZE bytes. */
 void clock_format(uint64_t wall_ns, char text[CLOCK_TEXT_SIZE]);
+/* Reads a date-time of RFC 3339 section 5.6 from `length` bytes: any offset, any number of digits behind the point, of
+ * which nine count, 't' and 'z' for 'T' and 'Z'. A second 60, which there is only at the end of a day of UTC, is the start
+ * of the next one, which is what Unix time has for it. False: it is none, or before 1970 or behind what 64 bits hold
+ * (July 2554). */
+bool clock_parse(const char *text, size_t length, uint64_t *wall_ns);
 /* The kernel's tick, which its jiffies count: 1e9 / CONFIG_HZ. */
 uint64_t clock_tick_ns(void);
 
