@@ -11,6 +11,7 @@
 #include "common/host/clock.h"
 #include "common/record/semconv.h"
 #include "common/record/threshold.h"
+#include "common/record/tracestate.h"
 
 enum { TRACE_ID_DIGITS = TRACE_ID_SIZE - 1, SPAN_ID_DIGITS = SPAN_ID_SIZE - 1, TRACE_STATE_MAX = 512 };
 
@@ -102,48 +103,17 @@ static void add_times(struct page *line, const char *text, const struct json_val
 	page_add_text(line, duration);
 }
 
-/* The next part of a list, without blanks around it; false: there is none. */
-static bool take_part(const char **at, const char *end, char separator, const char **part, size_t *length)
-{
-	const char *stop;
-
-	if (*at >= end)
-		return false;
-	stop = memchr(*at, separator, (size_t)(end - *at));
-	stop = stop ? stop : end;
-	*part = *at;
-	*at = stop + 1;
-	while (*part < stop && (**part == ' ' || **part == '\t'))
-		(*part)++;
-	while (stop > *part && (stop[-1] == ' ' || stop[-1] == '\t'))
-		stop--;
-	*length = (size_t)(stop - *part);
-	return true;
-}
-
-/* "ot=th:c;rv:...,vendor=..." (specification/trace/tracestate-handling.md). */
 static void add_threshold(struct page *line, const char *text, const struct json_value *value)
 {
 	char space[TRACE_STATE_MAX], digits[THRESHOLD_SIZE];
-	const char *state, *at, *member, *end;
+	const char *state;
 	size_t length = json_text_of(text, value, space, sizeof(space), &state);
 	uint64_t threshold;
 
-	at = state;
-	end = state + length;
-	do {
-		if (!take_part(&at, end, ',', &member, &length))
-			return;
-	} while (length < 3 || memcmp(member, "ot=", 3) != 0);
-	at = member + 3;
-	end = member + length;
-	while (take_part(&at, end, ';', &member, &length)) {
-		if (length < 4 || memcmp(member, "th:", 3) != 0 || !threshold_parse(member + 3, length - 3, &threshold))
-			continue;
-		threshold_format(threshold, digits);
-		add_text(line, "sampling_threshold", digits);
+	if (!tracestate_threshold(state, length, &threshold))
 		return;
-	}
+	threshold_format(threshold, digits);
+	add_text(line, "sampling_threshold", digits);
 }
 
 /* ---- attributes ---- */
