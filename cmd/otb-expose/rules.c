@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/otb-expose/rules_file.h"
+#include "common/cli/cli.h"
 #include "common/cli/diag.h"
 #include "common/record/threshold.h"
 #include "common/record/utf8.h"
+#include "common/rule/rules_file.h"
 
 enum { ANY_EVENT = -1 };
 
@@ -151,12 +152,13 @@ static enum exit_code add_file(struct rules *rules, const struct rules_source *s
 /* The program's own come first, so that nobody's rule can take a name of theirs. */
 static enum exit_code add_all(struct rules *rules, const struct rules_source *source)
 {
-	struct rules_file file = { .builtin = true };
+	struct rules_file_switch builtin = { .name = "builtin", .on = true };
+	struct rules_file file = { .path = NULL };
 	enum exit_code code = check_reserved(source) ? EXIT_DONE : EXIT_USAGE;
 
-	if (!code && source->path && !rules_file_open(&file, source->path))
+	if (!code && source->path && !rules_file_open(&file, source->path, &builtin, 1))
 		code = EXIT_USAGE;
-	if (!code && source->builtin && file.builtin)
+	if (!code && source->builtin && builtin.on)
 		code = add_texts(rules, source, "built-in rule", builtin_rules, n_builtin_rules);
 	if (!code)
 		code = add_texts(rules, source, "--metric", source->texts, source->n_texts);

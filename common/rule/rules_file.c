@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/otb-expose/rules_file.h"
+#include "common/rule/rules_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/cli/diag.h"
 #include "common/host/file_watch.h"
@@ -87,7 +85,7 @@ static bool read_whole(struct rules_file *file)
 	return done;
 }
 
-/* jansson says best what is wrong with JSON itself. */
+/* jansson says best what is wrong with JSON itself; a NUL in a string is wrong to it too. */
 static bool check_json(const struct rules_file *file)
 {
 	json_error_t error;
@@ -117,10 +115,7 @@ static bool add_rule(struct rules_file *file, const struct json_value *value)
 		file->rules = rules;
 	if (!text)
 		return complain(file, value->start, "no memory");
-	if (memchr(text, '\0', json_decode(file->bytes + value->start, value->length, text, value->length))) {
-		free(text);
-		return complain(file, value->start, "a NUL byte in a rule");
-	}
+	json_decode(file->bytes + value->start, value->length, text, value->length);
 	rules[file->n_rules++] = (struct rules_file_rule){ text, value->start };
 	return true;
 }
@@ -139,16 +134,38 @@ static bool read_rules(struct rules_file *file, const struct json_value *list)
 	return true;
 }
 
+/* "expected 'rules', 'builtin' or 'other'" */
+static bool complain_of_member(const struct rules_file *file, size_t offset)
+{
+	char what[256];
+	int length = snprintf(what, sizeof(what), "there is no such member: expected 'rules'");
+
+	for (unsigned int i = 0; i < file->n_switches && (size_t)length < sizeof(what); i++)
+		length += snprintf(what + length, sizeof(what) - (size_t)length, "%s '%s'",
+				   i + 1 < file->n_switches ? "," : " or", file->switches[i].name);
+	return complain(file, offset, what);
+}
+
+static bool read_switch(struct rules_file *file, struct rules_file_switch *wanted, const struct json_value *value)
+{
+	char what[128];
+
+	if (value->type != VALUE_TRUE && value->type != VALUE_FALSE) {
+		snprintf(what, sizeof(what), "'%s' is true or false", wanted->name);
+		return complain(file, value->start, what);
+	}
+	wanted->on = value->type == VALUE_TRUE;
+	return true;
+}
+
 static bool read_member(struct rules_file *file, const struct json_value *key, const struct json_value *value)
 {
 	if (json_key_equals(file->bytes, key, "rules"))
 		return read_rules(file, value);
-	if (!json_key_equals(file->bytes, key, "builtin"))
-		return complain(file, key->start, "there is no such member: expected 'rules' or 'builtin'");
-	if (value->type != VALUE_TRUE && value->type != VALUE_FALSE)
-		return complain(file, value->start, "'builtin' is true or false");
-	file->builtin = value->type == VALUE_TRUE;
-	return true;
+	for (unsigned int i = 0; i < file->n_switches; i++)
+		if (json_key_equals(file->bytes, key, file->switches[i].name))
+			return read_switch(file, &file->switches[i], value);
+	return complain_of_member(file, key->start);
 }
 
 static bool read_members(struct rules_file *file)
@@ -182,9 +199,10 @@ static bool check_scan(const struct rules_file *file)
 	return status == JSON_OK || complain(file, offset, json_status_text(status));
 }
 
-bool rules_file_open(struct rules_file *file, const char *path)
+bool rules_file_open(struct rules_file *file, const char *path, struct rules_file_switch *switches,
+		     unsigned int n_switches)
 {
-	*file = (struct rules_file){ .path = path, .builtin = true };
+	*file = (struct rules_file){ .path = path, .switches = switches, .n_switches = n_switches };
 	return read_whole(file) && check_json(file) && check_scan(file) && read_members(file);
 }
 
