@@ -16,9 +16,8 @@
 #include "cmd/otb-expose/rules.h"
 #include "cmd/otb-expose/textfile.h"
 #include "common/cli/diag.h"
-#include "common/host/file_watch.h"
 #include "common/record/utf8.h"
-#include "common/run/session.h"
+#include "common/run/reload.h"
 
 static const uint64_t SECOND_NS = 1000000000;
 /* After a signal the producer, which it has reached too (Ctrl-C in a pipe), may have a last word to say. */
@@ -33,7 +32,7 @@ struct expose {
 	struct imported imported;
 	struct otlp_input otlp;
 	struct http_server *http;
-	struct file_watch watch; /* of the file of rules */
+	struct reload reload; /* of the file of rules */
 	struct constant_label constants[CLI_LABELS_MAX];
 	char constant_values[CLI_LABELS_MAX][3 * CLI_LABEL_BYTES_MAX + 1];
 	uint64_t records, window_ns;
@@ -323,27 +322,10 @@ static void reload_rules(void *context)
 	diag_print(DIAG_INFO, "new rules from '%s'", expose->options.rules_path);
 }
 
-static void on_rules_file(void *context)
+static void watch_rules(struct expose *expose)
 {
-	struct expose *expose = context;
-
-	if (file_watch_changed(&expose->watch))
-		reload_rules(expose);
-}
-
-static enum exit_code watch_rules(struct expose *expose)
-{
-	const char *path = expose->options.rules_path;
-	struct session *session = &expose->session;
-	int error = file_watch_open(&expose->watch, path);
-
 	expose->own.has_file = true;
-	session_on_hangup(session, reload_rules, expose);
-	if (!error)
-		error = loop_watch(&session->loop, expose->watch.fd, EPOLLIN, on_rules_file, expose);
-	if (error)
-		diag_print_errno(DIAG_WARN, error, "cannot watch '%s': SIGHUP reads it again", path);
-	return EXIT_DONE;
+	reload_open(&expose->reload, &expose->session, expose->options.rules_path, reload_rules, expose);
 }
 
 static enum exit_code print_rules(struct expose *expose)
@@ -472,7 +454,7 @@ static enum exit_code open_all(struct expose *expose)
 	if (!code)
 		code = open_output(expose);
 	if (!code && expose->options.rules_path)
-		code = watch_rules(expose);
+		watch_rules(expose);
 	if (!code)
 		code = open_input(expose);
 	if (!code && expose->options.kind == OUTPUT_TEXTFILE && !hold_places(expose))
@@ -499,8 +481,7 @@ static void run(struct expose *expose)
 static enum exit_code close_all(struct expose *expose)
 {
 	http_close(expose->http);
-	if (expose->options.rules_path)
-		file_watch_close(&expose->watch);
+	reload_close(&expose->reload);
 	reader_close(&expose->reader);
 	otlp_input_close(&expose->otlp);
 	imported_close(&expose->imported);
@@ -511,7 +492,7 @@ static enum exit_code close_all(struct expose *expose)
 
 int main(int argc, char **argv)
 {
-	static struct expose expose = { .watch.fd = -1 };
+	static struct expose expose;
 	enum exit_code code;
 
 	options_parse(&expose.options, argc, argv);
