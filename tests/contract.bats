@@ -20,7 +20,7 @@ setup() {
 	load lib/tracer
 	cd "$BATS_TEST_TMPDIR" || return
 	GCLOOP=$BATS_FILE_TMPDIR/gcloop
-	PROGRAMS=() GO_TRACERS=() TRACERS=() PIDS=() AIM=()
+	PROGRAMS=() GO_TRACERS=() TRACERS=() FILTERS=() PIDS=() AIM=()
 	local path name
 	for path in "$TRACER_BUILD"/otb-*; do
 		[[ -f $path && -x $path ]] || continue
@@ -29,6 +29,7 @@ setup() {
 		case $("$path" --help) in
 		*--exe=*) GO_TRACERS+=("$name") ;;
 		*--buffer=*) TRACERS+=("$name") ;;
+		*) FILTERS+=("$name") ;;
 		esac
 	done
 	# Last, so that a test in which there is no Go program for them to look at has asked all others before it is skipped.
@@ -68,10 +69,12 @@ is_go_tracer() { # PROGRAM
 	[[ " ${GO_TRACERS[*]} " == *" $1 "* ]]
 }
 
-# aim_at_all PROGRAM: into AIM the options by which it sees all there is. Tracers of Go programs have to be told
+# aim_at_all PROGRAM: into AIM the options by which it sees all there is. Tracers of Go programs have to be told, and
+# otb-sample what to do
 aim_at_all() {
 	AIM=()
 	! is_go_tracer "$1" || AIM=(--all)
+	[ "$1" != otb-sample ] || AIM=(--ratio 1)
 }
 
 # aim_at_nothing PROGRAM: the options by which it sees a process to which nothing happens
@@ -376,13 +379,16 @@ count_records() {
 	done
 }
 
-# bad_values METAVARIABLE: one a line; an empty line is an empty value. Nothing for what may be anything.
+# bad_values METAVARIABLE OPTION: one a line; an empty line is an empty value. Nothing for what may be anything.
 bad_values() {
 	case $1 in
 	PID) printf '%s\n' '' x 0 -1 +1 1x ' 1' '1 ' 0x1 1.0 1,2 4194305 18446744073709551617 ;;
 	N) printf '%s\n' '' x 0 -1 +1 1x ' 1' '1 ' 1e3 18446744073709551616 ;;
 	TIME) printf '%s\n' '' x 0 0s -1s +1s 1x 1S ' 1s' '1s ' '1 s' 1s1m 1s1s 1e3s .5s 1.s 1m5 366d 99999999999999999999s nan ;;
-	SIZE) printf '%s\n' '' x 0 -1 1k 1KB 1M1 ' 1M' 1.5M 1 2G 99999999999999999999 17179869184G ;;
+	SIZE)
+		printf '%s\n' '' x 0 -1 1k 1KB 1M1 ' 1M' 1.5M 99999999999999999999 17179869184G
+		[ "$2" != --buffer ] || printf '%s\n' 1 2G
+		;;
 	CIDR) printf '%s\n' '' x 10.0.0 10.0.0.0/33 10.0.0.0/ 10.0.0.0/-1 10.0.0.256 10.0.0.1/8x ' 10.0.0.1' ::/129 1::2::3 ::1%lo \
 		localhost 10.0.0.0/255.0.0.0 ;;
 	PORT) printf '%s\n' '' x 0 -1 65536 80x ' 80' http 1-2 80,81 ;;
@@ -391,7 +397,16 @@ bad_values() {
 	'NAME[,NAME...]') printf '%s\n' '' x rto, ,rto rto,,tlp RTO 'rto tlp' rt rtos gc, ,gc gc,,other GC 'gc other' g gcs ;;
 	KEY) printf '%s\n' '' x Peer pee peers peer,flow ;;
 	NAME) printf '%s\n' '' abcdefghijklmnop ;;
-	'[ADDR]:PORT') printf '%s\n' '' x 80 : 127.0.0.1 :x :-1 :65536 ::1:80 :80x 1.2.3.4:5:6 ;;
+	'[ADDR]:PORT') printf '%s\n' '' x 80 : 127.0.0.1 :x :-1 :65536 ::1:80 :80x 1.2.3.4:5:6 localhost:80 1.2.3.256:80 '[]:80' \
+		'[::1]]:80' '[1::2::3]:80' '[localhost]:80' ' 127.0.0.1:80' '127.0.0.1 :80' ;;
+	R) printf '%s\n' '' x -0.1 +1 1.1 1e 0x1 nan inf ' 1' '1 ' 1% 1/2 ;;
+	A | B) printf '%s\n' '' x -1 +1 0x1 nan inf ' 1' '1 ' 1e999 ;;
+	N/s) printf '%s\n' '' x 5 5/ 0/s 5/d -1/s +1/s x/s '5 /s' ' 5/s' 5/ss /s 5/1s 0x5/s nan/s inf/s ;;
+	MODE) printf '%s\n' '' x equal Proportional proportional,equalizing ;;
+	WHAT) printf '%s\n' '' x error errors, ,errors errors,,latency 'errors latency' ERRORS errors,x ;;
+	CONDITION) printf '%s\n' '' '> 5' 'a ==' '(a == 1' 'a == 1 b' '* and a == 1' 'a =~ "("' ;;
+	FIELD) printf '%s\n' '' "$(printf '%0300d' 7)" ;;
+	FIELD:HOW) printf '%s\n' '' f f: :mask f:mark f:mask:1 f:mask:1:2:3 f:mask:x:1 f:mask:-1:1 f:hash:1 f:omit:1 ;;
 	RULE) printf '%s\n' '' x counter 'counter x' 'gauge x' 'counter x_total {' 'counter x_total where' ;;
 	FILE | PATH | 'INODE|PATH') ;;
 	*) complain "what is a bad $1? teach bad_values" ;;
@@ -401,7 +416,7 @@ bad_values() {
 @test "a value that is none: exit 2, and its option is named" {
 	for program in "${PROGRAMS[@]}"; do
 		while IFS='=' read -r option metavariable; do
-			bad_values "$metavariable" >bad
+			bad_values "$metavariable" "$option" >bad
 			while IFS= read -r value; do
 				call 2 "$program" "$option=$value" -d 1ms
 				silent out
@@ -614,15 +629,18 @@ bad_values() {
 }
 
 @test "the reader of a filter goes away: exit 0, silently" {
-	[ -x "$TRACER_BUILD/otb-expose" ] || skip 'otb-expose is not built'
-	for signal in --default-signal --ignore-signal=PIPE; do
-		mkfifo pipe
-		exec {HOLDER}<>pipe {WRITER}>pipe
-		exec {HOLDER}>&-
-		env "$signal" "$TRACER_BUILD/otb-expose" <"$TRACER_ROOT/tests/records/tcpretrans.jsonl" >&"$WRITER" -q 2>err 3>&-
-		exec {WRITER}>&-
-		rm pipe
-		silent err
+	for program in "${FILTERS[@]}"; do
+		aim_at_all "$program"
+		for signal in --default-signal --ignore-signal=PIPE; do
+			mkfifo pipe
+			exec {HOLDER}<>pipe {WRITER}>pipe
+			exec {HOLDER}>&-
+			env "$signal" "$TRACER_BUILD/$program" "${AIM[@]}" <"$TRACER_ROOT/tests/records/tcpretrans.jsonl" \
+				>&"$WRITER" -q 2>err 3>&-
+			exec {WRITER}>&-
+			rm pipe
+			silent err
+		done
 	done
 }
 
@@ -842,19 +860,25 @@ lost_is_told() {
 	done
 }
 
-@test "a filter ends by --count, by --duration, and by SIGTERM, with its page" {
-	[ -x "$TRACER_BUILD/otb-expose" ] || skip 'otb-expose is not built'
+@test "a filter ends by --count, by --duration, and by SIGTERM, with all it has to write" {
 	mkfifo input
 	exec {HOLDER}<>input
 	INPUT=input
-	for how in '-n 1' '-d 200ms' TERM INT HUP; do
-		case $how in -*) read -r -a options <<<"$how" ;; *) options=() ;; esac
-		begin out otb-expose "${options[@]}"
-		printf '%s\n' '{"time":"2026-03-01T12:00:00.000000000Z","event":"tcp_retransmit","segments":3,"reason":"rto"}' >input
-		case $how in -*) ;; *) until_true input_is_empty && kill -"$how" "$PID" ;; esac
-		ends 0
-		silent err
-		grep -q '^otb_tcp_retransmit_segments_total{reason="rto".*} 3$' out
+	for program in "${FILTERS[@]}"; do
+		case $program in
+		otb-expose) wanted='^otb_tcp_retransmit_segments_total{reason="rto".*} 3$' ;;
+		*) wanted='"segments":3,"reason":"rto"' ;;
+		esac
+		aim_at_all "$program"
+		for how in '-n 1' '-d 200ms' TERM INT HUP; do
+			case $how in -*) read -r -a options <<<"$how" ;; *) options=() ;; esac
+			begin out "$program" "${AIM[@]}" "${options[@]}"
+			printf '%s\n' '{"time":"2026-03-01T12:00:00.000000000Z","event":"tcp_retransmit","segments":3,"reason":"rto"}' >input
+			case $how in -*) ;; *) until_true input_is_empty && kill -"$how" "$PID" ;; esac
+			ends 0
+			silent err
+			grep -q "$wanted" out
+		done
 	done
 	exec {HOLDER}>&-
 }

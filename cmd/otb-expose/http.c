@@ -27,7 +27,7 @@ enum {
 	ENCODINGS = 2,         /* as it is, gzip */
 	DESCRIPTORS_REST = 64, /* what the program has open beside connections */
 	PEM_MAX = 1 << 20,
-	URL_HOST_MAX = 64,
+	HOST_MAX = 64,
 };
 
 enum client_state { CLIENT_ASKS, CLIENT_IS_ANSWERED, CLIENT_ENDED };
@@ -509,20 +509,24 @@ static bool read_tls_files(struct http_server *server, const struct http_options
 }
 
 /* "127.0.0.1:9464", "[::1]:9464" */
-static void address_print(char *text, size_t size, const char *address, const char *port)
+static void address_print(char *text, size_t size, const struct sockaddr_storage *address, socklen_t address_size)
 {
-	snprintf(text, size, strchr(address, ':') ? "[%s]:%s" : "%s:%s", address, port);
+	char host[HOST_MAX] = "", port[NI_MAXSERV] = "";
+
+	getnameinfo((const struct sockaddr *)address, address_size, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 /* Returns the socket or a negative errno. */
-static int socket_listen(const struct addrinfo *found)
+static int socket_listen(const struct http_options *options)
 {
-	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, error;
+	int fd = socket(options->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, error;
 
 	if (fd < 0)
 		return -errno;
 	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
-	    !bind(fd, found->ai_addr, found->ai_addrlen) && !listen(fd, SOMAXCONN))
+	    !bind(fd, (const struct sockaddr *)&options->address, options->address_size) && !listen(fd, SOMAXCONN))
 		return fd;
 	error = errno;
 	close(fd);
@@ -533,39 +537,25 @@ static void announce(int fd, const struct http_options *options, const char *sch
 {
 	struct sockaddr_storage bound;
 	socklen_t size = sizeof(bound);
-	char port[NI_MAXSERV], where[URL_HOST_MAX + NI_MAXSERV];
-	bool is_chosen = !strcmp(options->port, "0");
+	char where[HOST_MAX + NI_MAXSERV];
 
-	if (getsockname(fd, (struct sockaddr *)&bound, &size) ||
-	    getnameinfo((struct sockaddr *)&bound, size, NULL, 0, port, sizeof(port), NI_NUMERICSERV))
+	if (getsockname(fd, (struct sockaddr *)&bound, &size))
 		return;
-	address_print(where, sizeof(where), options->address, port);
-	diag_print(is_chosen ? DIAG_WARN : DIAG_INFO, "listening on %s%s", where, scheme);
+	address_print(where, sizeof(where), &bound, size);
+	diag_print(options->any_port ? DIAG_WARN : DIAG_INFO, "listening on %s%s", where, scheme);
 }
 
 /* Returns the socket or -1. */
 static int open_socket(const struct http_options *options)
 {
-	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct addrinfo *found = NULL;
-	char where[URL_HOST_MAX + NI_MAXSERV];
-	int error, fd;
+	int fd = socket_listen(options);
+	char where[HOST_MAX + NI_MAXSERV];
 
-	address_print(where, sizeof(where), options->address, options->port);
-	error = getaddrinfo(options->address, options->port, &hints, &found);
-	if (error) {
-		diag_print(DIAG_ERROR, "cannot listen on %s: %s", where,
-			   error == EAI_NONAME ? "not an IP address and a port" : gai_strerror(error));
-		return -1;
-	}
-	fd = socket_listen(found);
-	freeaddrinfo(found);
-	if (fd < 0)
-		diag_print_errno(DIAG_ERROR, fd, "cannot listen on %s", where);
-	return fd < 0 ? -1 : fd;
+	if (fd >= 0)
+		return fd;
+	address_print(where, sizeof(where), &options->address, options->address_size);
+	diag_print_errno(DIAG_ERROR, fd, "cannot listen on %s", where);
+	return -1;
 }
 
 /* The library owns the socket from here on, whatever becomes of it. */

@@ -10,6 +10,8 @@
 #ifndef OTB_EXPOSE_HTTP_H
 #define OTB_EXPOSE_HTTP_H
 
+#include <sys/socket.h>
+
 #include "common/cli/loop.h"
 #include "common/metrics/exposition.h"
 
@@ -23,8 +25,9 @@ enum {
 };
 
 struct http_options {
-	const char *address;     /* "127.0.0.1", "::1", "0.0.0.0" */
-	const char *port;        /* "9464", up to 65535; "0": any that is free, which is said on stderr */
+	struct sockaddr_storage address; /* IPv4 or IPv6 */
+	socklen_t address_size;
+	bool any_port;           /* its port is 0: any that is free, which is said on stderr */
 	const char *certificate; /* PEM files; both or none. TLS 1.2 and 1.3 */
 	const char *key;
 	const char *basic_file;  /* one line, user:password */

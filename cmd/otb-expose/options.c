@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/otb-expose/options.h"
 
+#include <netdb.h>
 #include <string.h>
 
 #include "common/cli/parse.h"
@@ -23,6 +24,8 @@ enum {
 	OPTION_CREATED,
 	OPTION_SEED,
 };
+
+enum { ADDRESS_SIZE = 64 }; /* an IPv6 address and the name of an interface */
 
 static const char documentation[] =
 	"Turn records on stdin into Prometheus metrics: a page at the end of input, a textfile, or an HTTP endpoint."
@@ -76,24 +79,32 @@ static void set_kind(struct argp_state *state, enum output_kind kind)
 	options->kind = kind;
 }
 
-/* "[ADDR]:PORT", where an IPv6 address has brackets of its own: "[::1]:9464". */
-static void set_listen(struct options *options, const char *arg, struct argp_state *state)
+/* "[ADDR]:PORT", where an IPv6 address has brackets of its own: "[::1]:9464". False: it is none. */
+static bool parse_listen(const char *arg, struct http_options *http)
 {
-	const char *colon = strrchr(arg, ':'), *address = arg;
-	size_t length = colon ? (size_t)(colon - arg) : 0;
+	static const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+					       .ai_socktype = SOCK_STREAM };
+	const char *colon = strrchr(arg, ':');
+	int length = colon ? (int)(colon - arg) : 0;
+	char host[ADDRESS_SIZE] = "127.0.0.1";
+	struct addrinfo *found;
 	uint64_t port;
 
-	if (length > 1 && address[0] == '[' && address[length - 1] == ']') {
-		address++;
-		length -= 2;
-	} else if (memchr(arg, ':', length)) {
-		colon = NULL;
-	}
-	if (!colon || !parse_uint(colon + 1, 0, 65535, &port) || length >= sizeof(options->address))
-		cli_refuse(state, "listen", arg, "[ADDR]:PORT, as :9464 or [::1]:9464");
-	memcpy(options->address, address, length);
-	options->http.address = length ? options->address : "127.0.0.1";
-	options->http.port = colon + 1;
+	if (!colon || !parse_uint(colon + 1, 0, 65535, &port) || length >= ADDRESS_SIZE)
+		return false;
+	if (*arg == '[' && colon[-1] == ']')
+		snprintf(host, sizeof(host), "%.*s", length - 2, arg + 1);
+	else if (memchr(arg, ':', (size_t)length))
+		return false;
+	else if (length)
+		snprintf(host, sizeof(host), "%.*s", length, arg);
+	if (getaddrinfo(host, colon + 1, &hints, &found))
+		return false;
+	memcpy(&http->address, found->ai_addr, found->ai_addrlen);
+	http->address_size = found->ai_addrlen;
+	http->any_port = !port;
+	freeaddrinfo(found);
+	return true;
 }
 
 static void add_metric(struct options *options, const char *arg, struct argp_state *state)
@@ -179,7 +190,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_LISTEN:
 		set_kind(state, OUTPUT_LISTEN);
-		set_listen(options, arg, state);
+		if (!parse_listen(arg, &options->http))
+			cli_refuse(state, "listen", arg, "an IP address and a port, as :9464 or [::1]:9464");
 		return 0;
 	case OPTION_OTLP:
 		set_kind(state, OUTPUT_OTLP);

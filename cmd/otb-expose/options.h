@@ -6,7 +6,7 @@
 #include "cmd/otb-expose/http.h"
 #include "common/cli/cli.h"
 
-enum { OPTIONS_METRICS_MAX = 64, OPTIONS_ADDRESS_SIZE = 64 };
+enum { OPTIONS_METRICS_MAX = 64 };
 
 enum output_kind { OUTPUT_ONCE, OUTPUT_TEXTFILE, OUTPUT_LISTEN, OUTPUT_OTLP };
 
@@ -14,7 +14,6 @@ struct options {
 	struct cli cli;
 	enum output_kind kind;
 	const char *textfile;
-	char address[OPTIONS_ADDRESS_SIZE]; /* of --listen, which http.address points to */
 	struct http_options http;
 	bool linger;
 	const char *metrics[OPTIONS_METRICS_MAX]; /* --metric */
