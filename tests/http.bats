@@ -101,6 +101,26 @@ certificate() { # NAME
 	stop
 }
 
+@test "HTTP/1.1 names exactly one host, HTTP/1.0 need not: else 400 (RFC 9112, 3.2)" {
+	asks() { # STATUS REQUEST-LINE HEADER...
+		[ "$(answers '%s\r\n' "${@:2}" '' | head -n 1 | cut -d ' ' -f 2)" = "$1" ] || { echo "not $1: ${*:2}" >&2 && return 1; }
+	}
+	secret auth 'u:p\n'
+	serve --basic-auth-file auth
+	for target in /metrics http://a/metrics /healthz / /nothing; do
+		asks 400 "GET $target HTTP/1.1" 'Connection: close'
+		asks 400 "HEAD $target HTTP/1.1" 'Connection: close'
+		asks 400 "POST $target HTTP/1.1" 'Connection: close'
+		asks 400 "GET $target HTTP/1.1" 'Host: a' 'Connection: close' 'host: a'
+		asks 400 "GET $target HTTP/1.0" 'Host: a' 'Host: b'
+	done
+	asks 200 'GET /healthz HTTP/1.0'
+	asks 200 'GET http://a/healthz HTTP/1.0'
+	asks 200 'GET /healthz HTTP/1.1' 'hOST: a' 'Connection: close'
+	asks 200 'GET /healthz HTTP/1.1' 'Host:' 'Connection: close' # of a target without an authority
+	stop
+}
+
 @test "the page is that of --once" {
 	otb-expose <"$records/tcpretrans.jsonl" | lasting >expected
 	[ -s expected ]

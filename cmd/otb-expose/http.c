@@ -382,6 +382,26 @@ static const char *path_of(const char *target)
 	return target;
 }
 
+static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	unsigned int *n = context;
+
+	(void)kind;
+	(void)value;
+	*n += !strcasecmp(name, MHD_HTTP_HEADER_HOST);
+	return MHD_YES;
+}
+
+/* Whether the request names one host; HTTP/1.0 may do without (RFC 9112, 3.2). The library asks for a host from its 1.0
+ * on, and never minds a second one. */
+static bool names_host(struct MHD_Connection *connection, const char *version)
+{
+	unsigned int n = 0;
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_host, &n);
+	return n == 1 || (!n && !strcmp(version, MHD_HTTP_VERSION_1_0));
+}
+
 static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *connection, const char *target,
 			      const char *method)
 {
@@ -410,7 +430,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	struct client *client = client_find(connection);
 	bool is_first = !*request;
 
-	(void)version;
 	(void)body;
 	*request = context;
 	if (!client)
@@ -420,6 +439,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return MHD_YES;
 	}
 	client_turn(context, client, CLIENT_IS_ANSWERED);
+	if (!names_host(connection, version))
+		return send_text(connection, MHD_HTTP_BAD_REQUEST, type_text, "not without a Host, or with two\n");
 	return answer(context, connection, target, method);
 }
 
