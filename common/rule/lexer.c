@@ -108,10 +108,10 @@ static bool lex_number(struct lexer *lexer)
 	/* strtod() would read 0x as hexadecimal. */
 	if (!end || *end == 'x' || *end == 'X')
 		return lexer_fail(lexer, "malformed number");
-	while (is_letter(*end))
-		end++;
-	if (is_in_word(*end))
+	if (is_in_word(*end) && !is_letter(*end))
 		return lexer_fail(lexer, "malformed number");
+	while (is_in_word(*end))
+		end++;
 	lexer->type = TOKEN_NUMBER;
 	lexer->length = (size_t)(end - lexer->token);
 	return true;

@@ -5,10 +5,10 @@
  *	counter http_errors_total{route=url_path} where http_response_status_code >= 500
  *	errors: error_type exists or duration_ns > 500ms -> 1.0
  *
- * Words are letters (ASCII), digits, '_' and '.', and begin with a letter or '_'. Numbers are JSON's, and may have
- * letters right behind them ("500ms", "64K"). Strings are "in double quotes", where \" and \\ stand for a quote and a backslash and any other
- * backslash for itself, so that regular expressions need no second one; or 'in single quotes', where everything stands
- * for itself. Punctuation: == != <= >= =~ -> < > = { } ( ) , : * /
+ * Words are letters (ASCII), digits, '_' and '.', and begin with a letter or '_'. Numbers are JSON's, and may have a
+ * word that begins with a letter right behind them ("500ms", "64K", "1m30s"). Strings are "in double quotes", where \"
+ * and \\ stand for a quote and a backslash and any other backslash for itself, so that regular expressions need no second
+ * one; or 'in single quotes', where everything stands for itself. Punctuation: == != <= >= =~ -> < > = { } ( ) , : * /
  *
  * The first error stays, with its column, and every token behind it is TOKEN_END.
  */
@@ -47,8 +47,8 @@ bool lexer_expect(struct lexer *lexer, const char *token);
 char *lexer_take_word(struct lexer *lexer, const char *what);
 char *lexer_take_string(struct lexer *lexer, const char *what);
 
-/* The current token as a number, and goes on. *suffix becomes the letters behind it, which stand in the text (their
- * number in *suffix_length; 0: none). False: an error. */
+/* The current token as a number, and goes on. *suffix becomes the word right behind it, which stands in the text (its
+ * length in *suffix_length; 0: none). False: an error. */
 bool lexer_take_number(struct lexer *lexer, const char *what, double *number, const char **suffix,
 		       size_t *suffix_length);
 

@@ -66,11 +66,11 @@ static void test_whole(void)
 {
 	static const char text[] =
 		"histogram h_seconds{http.route, method = m, tier=\"a \\\"b\\\"\", pod =~ '^(.*)-x$' -> '\\1'}"
-		" from span, gc_pause value duration_ns/1e9 buckets 5ms, 0.1, 1m exponential ttl 1.5m"
+		" from span, gc_pause value duration_ns/1e9 buckets 5ms, 0.1, 1m exponential ttl 1m30s"
 		" limit 17 as app.h help 'It''s.' where a == 1 and b exists";
 	static const char good[] =
 		"histogram h_seconds{http.route, method = m, tier=\"a \\\"b\\\"\", pod =~ '^(.*)-x$' -> '\\1'}"
-		" from span, gc_pause value duration_ns/1e9 buckets 5ms, 0.1, 1m exponential ttl 1.5m"
+		" from span, gc_pause value duration_ns/1e9 buckets 5ms, 0.1, 1m exponential ttl 1m30s"
 		" limit 17 as app.h help 'Its.' where a == 1 and b exists";
 	struct rule rule;
 
@@ -194,7 +194,8 @@ static const struct {
 	{ "counter x_total ttl `5q", "expected a time as 5m" },
 	{ "counter x_total ttl `a", "expected a time as 5m" },
 	{ "counter x_total ttl `0s", "expected a time as 5m" },
-	{ "counter x_total ttl `1m30s", "malformed number" },
+	{ "counter x_total ttl `30s1m", "expected a time as 5m" },
+	{ "counter x_total ttl `1m30", "expected a time as 5m" },
 	{ "counter x_total limit `0", "series from 1 to 1000000" },
 	{ "counter x_total limit `1.5", "series from 1 to 1000000" },
 	{ "counter x_total limit `1000001", "series from 1 to 1000000" },

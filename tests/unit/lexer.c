@@ -76,6 +76,7 @@ static void test_tokens(void)
 	check_tokens("_a A9. a..b", "w[_a]w[A9.]w[a..b]");
 	check_tokens("0 -0 10 1.5 1e3 1E+3 1.25e-3", "n[0]n[-0]n[10]n[1.5]n[1e3]n[1E+3]n[1.25e-3]");
 	check_tokens("500ms 64K 1e3ms 1em 2E", "n[500ms]n[64K]n[1e3ms]n[1em]n[2E]");
+	check_tokens("1m30s 1h0.5s/1m1", "n[1m30s]n[1h0.5s]p[/]n[1m1]");
 	check_tokens("1-2", "n[1]n[-2]");
 	check_tokens("\"a b\"'c d'", "s[\"a b\"]s['c d']");
 	check_tokens("'\\' 'a\"b' \"a'b\"", "s['\\']s['a\"b']s[\"a'b\"]");
@@ -91,7 +92,6 @@ static void test_bad_tokens(void)
 	check_tokens("1.x", "!1 malformed number");
 	check_tokens("1.2.3", "!1 malformed number");
 	check_tokens("1_000", "!1 malformed number");
-	check_tokens("5ms2", "!1 malformed number");
 	check_tokens("0x10", "!1 malformed number");
 	check_tokens("0Xa", "!1 malformed number");
 	check_tokens("a > .5", "w[a]p[>]!5 unexpected character '.'");
