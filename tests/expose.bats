@@ -386,6 +386,15 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	otb-expose <in | while IFS= read -r line; do printf '%s\n' "$line"; done | cmp - page
 }
 
+@test "a request of OTLP larger than a pipe waits for its reader, and that is the end" {
+	seq 1 2000 | awk '{ printf "{\"event\":\"tcp_retransmit\",\"segments\":1,\"comm\":\"c%d\"}\n", $1 }' >in
+	otb-expose --otlp <in >expected
+	[ "$(wc -c <expected)" -gt 200000 ]
+	timeout 30 otb-expose --otlp <in | while IFS= read -r line; do printf '%s\n' "$line"; done >got
+	[ "${PIPESTATUS[0]}" = 0 ]
+	[ "$(sed -E 's/"[a-zA-Z]*UnixNano":"[0-9]*"//g' got)" = "$(sed -E 's/"[a-zA-Z]*UnixNano":"[0-9]*"//g' expected)" ]
+}
+
 @test "SIGTERM does not wait for a reader that stands still" {
 	mkfifo stuck
 	exec {stuck}<>stuck

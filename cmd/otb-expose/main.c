@@ -193,6 +193,8 @@ static void write_last_page(struct expose *expose)
 	expose->page_written = true;
 	if (expose->options.kind == OUTPUT_ONCE || expose->options.kind == OUTPUT_OTLP) {
 		expose->session.failed |= !write_page(expose);
+		/* The session's flush, which requests of OTLP had until now, would go on for ever. */
+		loop_before_sleep(&expose->session.loop, NULL, NULL);
 		flush_page(expose);
 		return;
 	}
