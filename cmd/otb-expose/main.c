@@ -327,7 +327,7 @@ static void reload_rules(void *context)
 static void watch_rules(struct expose *expose)
 {
 	expose->own.has_file = true;
-	reload_open(&expose->reload, &expose->session, expose->options.rules_path, reload_rules, expose);
+	reload_start(&expose->reload, &expose->session, reload_rules, expose);
 }
 
 static enum exit_code print_rules(struct expose *expose)
@@ -447,8 +447,11 @@ static enum exit_code open_output(struct expose *expose)
 
 static enum exit_code open_all(struct expose *expose)
 {
-	enum exit_code code = open_rules(expose, &expose->rules);
+	enum exit_code code;
 
+	if (expose->options.rules_path)
+		reload_open(&expose->reload, expose->options.rules_path);
+	code = open_rules(expose, &expose->rules);
 	if (code)
 		return code;
 	open_imported(expose);

@@ -13,10 +13,14 @@ static void on_event(void *context)
 		reload->callback(reload->context);
 }
 
-void reload_open(struct reload *reload, struct session *session, const char *path, loop_callback *callback,
-		 void *context)
+void reload_open(struct reload *reload, const char *path)
 {
-	int error = file_watch_open(&reload->watch, path);
+	reload->error = file_watch_open(&reload->watch, path);
+}
+
+void reload_start(struct reload *reload, struct session *session, loop_callback *callback, void *context)
+{
+	int error = reload->error;
 
 	reload->callback = callback;
 	reload->context = context;
@@ -24,11 +28,12 @@ void reload_open(struct reload *reload, struct session *session, const char *pat
 	if (!error)
 		error = loop_watch(&session->loop, reload->watch.fd, EPOLLIN, on_event, reload);
 	if (error)
-		diag_print_errno(DIAG_WARN, error, "cannot watch '%s': SIGHUP reads it again", path);
+		diag_print_errno(DIAG_WARN, error, "cannot watch '%s': SIGHUP reads it again", reload->watch.path);
 }
 
 void reload_close(struct reload *reload)
 {
-	if (reload->callback)
+	if (reload->watch.path)
 		file_watch_close(&reload->watch);
+	reload->watch.path = NULL;
 }

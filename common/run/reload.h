@@ -10,15 +10,17 @@
 #include "common/run/session.h"
 
 struct reload {
-	struct file_watch watch;
+	struct file_watch watch; /* path NULL: not open */
+	int error;               /* why the file cannot be watched; 0: it is */
 	loop_callback *callback;
 	void *context;
 };
 
-/* `reload` and `path` must outlive the session's run. A file that cannot be watched is told on stderr, and SIGHUP remains.
- * What the file is now counts as known. */
-void reload_open(struct reload *reload, struct session *session, const char *path, loop_callback *callback,
-		 void *context);
+/* To be called before the file is read, so that no change behind that is missed. `path` must outlive the session's run. */
+void reload_open(struct reload *reload, const char *path);
+
+/* Calls back from now on. A file that cannot be watched is told on stderr, and SIGHUP remains. */
+void reload_start(struct reload *reload, struct session *session, loop_callback *callback, void *context);
 
 /* To be called when the session has run; a zeroed one has nothing to close. */
 void reload_close(struct reload *reload);
