@@ -14,7 +14,9 @@
 #include "common/cli/diag.h"
 #include "common/host/clock.h"
 
-enum { QUEUE_BYTES = 256 * 1024 };
+enum { QUEUE_BYTES = 256 * 1024, QUEUE_KEPT = 16 * QUEUE_BYTES /* by a queue that is empty again */ };
+
+static const uint64_t MILLISECOND_NS = 1000000;
 
 static const char *name_of(const struct output *output)
 {
@@ -108,7 +110,8 @@ static size_t next_write(const struct output *output)
 	lf = memrchr(start, '\n', PIPE_BUF);
 	if (!lf)
 		lf = memchr(start, '\n', queued);
-	return (size_t)(lf - start) + 1;
+	/* A filter may hand on a line that is too long in pieces. */
+	return lf ? (size_t)(lf - start) + 1 : queued;
 }
 
 static bool is_writable(int fd, int timeout_ms)
@@ -161,24 +164,42 @@ static enum output_state fail(struct output *output, int error)
 	return output->state;
 }
 
-static enum output_state flush_until(struct output *output, uint64_t deadline_ns)
+static void shrink_queue(struct output *output)
 {
+	char *smaller = output->capacity > QUEUE_KEPT ? realloc(output->queue, QUEUE_BYTES) : NULL;
+
+	if (!smaller)
+		return;
+	output->queue = smaller;
+	output->capacity = QUEUE_BYTES;
+}
+
+/* Waits for a reader as long as it takes something every `timeout_ms`; 0: not at all; -1: for ever. */
+static enum output_state flush_within(struct output *output, int timeout_ms)
+{
+	uint64_t patience_ns = timeout_ms > 0 ? (uint64_t)timeout_ms * MILLISECOND_NS : 0;
+	uint64_t deadline_ns = patience_ns ? clock_monotonic_ns() + patience_ns : 0;
+
 	while (output->start < output->end) {
-		uint64_t now = deadline_ns ? clock_monotonic_ns() : 0;
-		int timeout_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000) : 0;
+		uint64_t now = patience_ns ? clock_monotonic_ns() : 0;
+		int left_ms = now < deadline_ns ? (int)((deadline_ns - now) / MILLISECOND_NS) : 0;
+		int wait_ms = timeout_ms < 0 ? -1 : left_ms;
 		ssize_t n;
 
-		if (!output->is_file && !is_writable(output->fd, timeout_ms))
+		if (!output->is_file && !is_writable(output->fd, wait_ms))
 			return output->state = OUTPUT_PENDING;
 		n = write_now(output, output->queue + output->start, next_write(output));
-		if (n < 0 && errno == EAGAIN && now >= deadline_ns)
+		if (n < 0 && errno == EAGAIN && !wait_ms)
 			return output->state = OUTPUT_PENDING;
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return fail(output, errno);
-		if (n > 0)
+		if (n > 0) {
 			output->start += (size_t)n;
+			deadline_ns = patience_ns ? clock_monotonic_ns() + patience_ns : 0;
+		}
 	}
 	output->start = output->end = 0;
+	shrink_queue(output);
 	return output->state = OUTPUT_FLUSHED;
 }
 
@@ -188,7 +209,7 @@ enum output_state output_flush(struct output *output)
 		return output->state;
 	if (output->start == output->end && !output->is_file && is_hung_up(output->fd))
 		return output->state = OUTPUT_CLOSED;
-	return flush_until(output, 0);
+	return flush_within(output, 0);
 }
 
 void output_reopen(struct output *output)
@@ -210,7 +231,7 @@ enum output_state output_close(struct output *output, int timeout_ms)
 	enum output_state state = output->state;
 
 	if (state == OUTPUT_FLUSHED || state == OUTPUT_PENDING)
-		state = flush_until(output, clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000);
+		state = flush_within(output, timeout_ms);
 	lose_queue(output);
 	/* Some file systems report a full disk only here. */
 	if (output->path && close(output->fd) && errno != EINTR)

@@ -41,7 +41,8 @@ int output_open(struct output *output, const char *path);
 /* Whether another line of `size` bytes fits; into an empty queue every line does. */
 bool output_has_room(const struct output *output, size_t size);
 
-/* Queues a whole line (LF included), copied. Grows the queue for a line that is larger than it. */
+/* Queues a whole line (LF included), copied, or a piece of one, whose rest is to follow. Grows the queue for a line that is
+ * larger than it. */
 void output_put(struct output *output, const char *line, size_t length);
 
 /* Writes what can be written without blocking. With nothing queued it still notices that the reader has gone. */
@@ -50,7 +51,8 @@ enum output_state output_flush(struct output *output);
 /* After a flush: opens the path again (log rotation). Goes on with the old file, and says so, where that fails. */
 void output_reopen(struct output *output);
 
-/* Gives a slow reader `timeout_ms` to take the rest, then closes. What remains is in lost_lines. */
+/* Writes the rest, then closes. A reader that takes nothing for `timeout_ms` (-1: for as long as it likes) is waited for no
+ * longer, and what remains is in lost_lines. */
 enum output_state output_close(struct output *output, int timeout_ms);
 
 #endif

@@ -365,6 +365,22 @@ static void check_slow_reader_of_long_lines(int read_fd, int write_fd, const cha
 	output_close(&output, 0);
 }
 
+/* A line in pieces, of which the first fills a write. */
+static void check_pieces(int read_fd, int write_fd, const char *what)
+{
+	static char got[64 * 1024], line[20000];
+	size_t length = make_line(line, 'l', 0, sizeof(line)), n;
+	struct output output;
+
+	open_on(&output, write_fd);
+	output_put(&output, line, 9000);
+	check(output_flush(&output) == OUTPUT_FLUSHED, "%s takes a piece of a line", what);
+	output_put(&output, line + 9000, length - 9000);
+	check(output_close(&output, 0) == OUTPUT_FLUSHED, "and the rest");
+	n = drain(read_fd, got, sizeof(got));
+	check(n == length && !memcmp(got, line, length), "they make the line: %zu bytes", n);
+}
+
 static void check_race(int read_fd, int write_fd, const char *what)
 {
 	static char got[1024 * 1024];
@@ -437,6 +453,7 @@ static void check_unread(int read_fd, int write_fd, const char *what)
 {
 	check_slow_reader(read_fd, write_fd, what);
 	check_slow_reader_of_long_lines(read_fd, write_fd, what);
+	check_pieces(read_fd, write_fd, what);
 	without_nowait = true;
 	check_slow_reader(read_fd, write_fd, what);
 	check_slow_reader_of_long_lines(read_fd, write_fd, what);
