@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/record/random.h"
 
+#include <sys/random.h>
+
+#include "common/host/clock.h"
+
 void random_seed(struct random *random, uint64_t seed)
 {
 	random->state = seed;
+}
+
+uint64_t random_new_seed(void)
+{
+	uint64_t seed;
+
+	return getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed) ? seed : clock_monotonic_ns();
 }
 
 uint64_t random_bits(struct random *random)

@@ -15,6 +15,10 @@ struct random {
 /* Any seed is as good as any other. */
 void random_seed(struct random *random, uint64_t seed);
 
+/* A seed that is another in each run: the kernel's random bits, or the time since the machine started while there are none
+ * yet, early on. */
+uint64_t random_new_seed(void);
+
 /* 64 random bits. */
 uint64_t random_bits(struct random *random);
 

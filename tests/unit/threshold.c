@@ -185,6 +185,15 @@ static void test_random(void)
 	      "fractions lie between 0 and 1, and their mean at a half: %g", sum / 1e6);
 }
 
+static void test_new_seeds(void)
+{
+	uint64_t first = random_new_seed(), differing = 0;
+
+	for (int i = 0; i < 1000; i++)
+		differing |= random_new_seed() ^ first;
+	check(differing == UINT64_MAX, "every bit of a new seed is chance");
+}
+
 static void test_mean(double weight)
 {
 	enum { ROUNDS = 1000000 };
@@ -256,6 +265,7 @@ int main(void)
 	test_texts();
 	test_round_trip();
 	test_random();
+	test_new_seeds();
 	test_rounding();
 	test_estimate();
 	return finish_tests();
