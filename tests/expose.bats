@@ -70,6 +70,12 @@ start() {
 	await test -s ready
 }
 
+# interrupt: a signal that ends it, and that it has taken: from there on only SIGHUP is blocked
+interrupt() {
+	kill -TERM "$background"
+	await grep -qE '^SigBlk:\s+0*1$' "/proc/$background/status"
+}
+
 # ---- what is counted -------------------------------------------------------------------------------------------------
 
 @test "single events count as jq counts them" {
@@ -411,7 +417,7 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 @test "SIGTERM writes what was counted, with the last word of the producer" {
 	start >page
 	echo '{"event":"tcp_retransmit","comm":"first"}' >&"$input"
-	kill -TERM "$background"
+	interrupt
 	echo '{"event":"tcp_retransmit","comm":"last"}' >&"$input"
 	exec {input}>&-
 	wait "$background"
@@ -828,6 +834,23 @@ a_total{otel_metric_overflow="true"} 1' ]
 	background=
 	has 4
 	[ "$(ls -A)" = $'in\nready\nx.prom' ]
+}
+
+@test "--textfile: a page that could not be written does not keep the last word out, and is 1 at the end" {
+	local code=0
+	mkdir folder
+	start --textfile folder/x.prom --interval 10ms 2>err
+	echo '{"event":"tcp_retransmit"}' >&"$input"
+	mv folder away
+	await grep -q "cannot write 'folder/x.prom'" err
+	mv away folder
+	interrupt
+	echo '{"event":"tcp_retransmit"}' >&"$input"
+	exec {input}>&-
+	wait "$background" || code=$?
+	background=
+	[ "$code" = 1 ]
+	[ "$(sum folder/x.prom otb_tcp_retransmits_total)" = 2 ]
 }
 
 @test "--textfile goes on from what the file holds: three runs add up, of every type" {

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* otb-expose: JSON Lines on stdin become Prometheus metrics. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "cmd/otb-expose/imported.h"
@@ -16,12 +14,11 @@
 #include "cmd/otb-expose/rules.h"
 #include "cmd/otb-expose/textfile.h"
 #include "common/cli/diag.h"
+#include "common/record/random.h"
 #include "common/record/utf8.h"
 #include "common/run/reload.h"
 
 static const uint64_t SECOND_NS = 1000000000;
-/* After a signal the producer, which it has reached too (Ctrl-C in a pipe), may have a last word to say. */
-static const uint64_t LAST_WORD_NS = 1000000000;
 
 struct expose {
 	struct options options;
@@ -36,8 +33,10 @@ struct expose {
 	struct constant_label constants[CLI_LABELS_MAX];
 	char constant_values[CLI_LABELS_MAX][3 * CLI_LABEL_BYTES_MAX + 1];
 	uint64_t records, window_ns;
-	bool input_ended, page_written; /* of the last page */
-	bool restored;                  /* a page could not be written, and what it went on from is counted already */
+	bool page_written; /* the last one */
+	bool lingers;      /* goes on serving at the end of input */
+	bool failed;       /* a page before the last, which is no reason not to go on */
+	bool restored;     /* a page could not be written, and what it went on from is counted already */
 };
 
 /* ---- the page ---- */
@@ -200,7 +199,7 @@ static void write_last_page(struct expose *expose)
 	}
 	if (expose->options.kind == OUTPUT_TEXTFILE)
 		expose->session.failed |= !write_textfile(expose);
-	if (expose->options.kind != OUTPUT_LISTEN || !expose->options.linger)
+	if (!expose->lingers)
 		loop_stop(&expose->session.loop);
 }
 
@@ -211,7 +210,8 @@ static bool has_enough(const struct expose *expose)
 	return expose->options.cli.count && expose->records >= expose->options.cli.count;
 }
 
-static void take_input(struct expose *expose)
+/* False: that was the end. */
+static bool take_input(struct expose *expose)
 {
 	enum reader_state state = reader_fill(&expose->reader);
 	struct record_view record;
@@ -225,39 +225,17 @@ static void take_input(struct expose *expose)
 	reader_report(&expose->reader, false);
 	if (state == READER_FAILED)
 		expose->session.failed = true;
-	expose->input_ended = state != READER_OPEN || has_enough(expose);
+	return state == READER_OPEN && !has_enough(expose);
 }
 
 static void on_input(void *context)
 {
 	struct expose *expose = context;
 
-	take_input(expose);
-	if (!expose->input_ended)
+	if (take_input(expose))
 		return;
 	loop_unwatch(&expose->session.loop, expose->reader.fd);
 	write_last_page(expose);
-}
-
-/* The loop was stopped, but not by the end of input: takes what still comes, but at the end of --duration only what is
- * there. */
-static void drain_input(struct expose *expose)
-{
-	uint64_t now_ns = clock_monotonic_ns(), duration_ns = expose->options.cli.duration_ns;
-	bool is_over = duration_ns && now_ns - expose->session.started_ns >= duration_ns;
-	uint64_t deadline_ns = is_over ? now_ns : now_ns + LAST_WORD_NS;
-
-	while (!expose->input_ended) {
-		struct pollfd input = { .fd = expose->reader.fd, .events = POLLIN };
-		int timeout_ms = now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / 1000000) : 0;
-
-		if (poll(&input, 1, timeout_ms) <= 0)
-			break;
-		take_input(expose);
-		now_ns = clock_monotonic_ns();
-		if (now_ns >= deadline_ns)
-			break;
-	}
 }
 
 /* ---- rules ---- */
@@ -278,13 +256,10 @@ static enum exit_code open_rules(const struct expose *expose, struct rules *rule
 					     .n_reserved = OWN_METRICS + 1,
 					     .constants = expose->constants,
 					     .n_constants = options->cli.n_labels };
-	uint64_t seed = options->seed;
 
 	for (unsigned int i = 0; i < OWN_METRICS; i++)
 		reserved[i + 1] = &own_shapes[i];
-	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
-		seed = clock_monotonic_ns();
-	return rules_open(rules, &source, seed);
+	return rules_open(rules, &source, options->seed ? options->seed : random_new_seed());
 }
 
 /* The metrics that are counted here, in the order of the page. */
@@ -351,7 +326,7 @@ static void on_interval(void *context)
 
 	if (expose->page_written)
 		return;
-	expose->session.failed |= expose->options.kind == OUTPUT_OTLP ? !write_page(expose) : !write_textfile(expose);
+	expose->failed |= expose->options.kind == OUTPUT_OTLP ? !write_page(expose) : !write_textfile(expose);
 }
 
 static void on_second(void *context)
@@ -473,11 +448,14 @@ static void run(struct expose *expose)
 	if (isatty(STDIN_FILENO))
 		diag_print(DIAG_WARN, "reading records from the terminal; Ctrl-D ends them");
 	session_ready(&expose->session);
+	expose->lingers = expose->options.linger;
 	session_run(&expose->session);
-	if (!expose->page_written) {
-		drain_input(expose);
+	expose->lingers = false;
+	if (!expose->page_written)
+		session_run_on(&expose->session);
+	if (!expose->page_written)
 		write_last_page(expose);
-	}
+	expose->session.failed |= expose->failed;
 	expose->session.lossy = expose->reader.bad_lines;
 	if (expose->options.cli.stats)
 		write_stats(expose);

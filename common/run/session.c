@@ -8,8 +8,11 @@
 
 #include "common/cli/diag.h"
 
-/* How long a reader that stands still holds the end up (design.md section 2). */
+/* For so long a reader that stands still holds the end up (design.md section 2); one that is slow is not that. */
 enum { CLOSE_TIMEOUT_MS = 1000 };
+
+/* How long a producer has for its last word, and what is there already takes. */
+static const uint64_t LAST_WORD_NS = 1000000000, WHAT_IS_THERE_NS = 10000000;
 
 static void stop(void *context)
 {
@@ -42,18 +45,30 @@ static void reopen(struct session *session)
 	output_reopen(&session->output);
 }
 
+/* Whoever is told that the queue is empty may fill it anew. */
+static enum output_state flush_all(struct session *session)
+{
+	struct output *output = &session->output;
+	enum output_state state;
+
+	do {
+		state = output_flush(output);
+		if (state == OUTPUT_FLUSHED && session->reopens)
+			reopen(session);
+		if (state == OUTPUT_FLUSHED && session->on_flushed)
+			session->on_flushed(session->on_flushed_context);
+	} while (state == OUTPUT_FLUSHED && output->end && !session->loop.stopping);
+	return state;
+}
+
 static void flush(void *context)
 {
 	struct session *session = context;
 	struct output *output = &session->output;
-	enum output_state state = output_flush(output);
+	enum output_state state = flush_all(session);
 
 	if (state == OUTPUT_FAILED)
 		session->failed = true;
-	if (state == OUTPUT_FLUSHED && session->reopens)
-		reopen(session);
-	if (state == OUTPUT_FLUSHED && session->on_flushed)
-		session->on_flushed(session->on_flushed_context);
 	if (state == OUTPUT_FAILED || state == OUTPUT_CLOSED)
 		loop_stop(&session->loop);
 	else if (!output->is_file)
@@ -166,18 +181,33 @@ void session_ready(struct session *session)
 	close(fd);
 }
 
-void session_run(struct session *session)
+/* `ns` 0: for as long as nothing else ends it. */
+static void run_for(struct session *session, uint64_t ns)
 {
-	int error = 0;
+	int error = ns ? loop_after(&session->loop, ns, stop, session) : 0;
 
-	if (session->cli->duration_ns)
-		error = loop_after(&session->loop, session->cli->duration_ns, stop, session);
 	if (!error)
 		error = loop_run(&session->loop);
 	if (error) {
 		diag_print_errno(DIAG_ERROR, error, "the event loop failed");
 		session->failed = true;
 	}
+}
+
+void session_run(struct session *session)
+{
+	run_for(session, session->cli->duration_ns);
+}
+
+void session_run_on(struct session *session)
+{
+	uint64_t duration_ns = session->cli->duration_ns;
+	bool is_over = duration_ns && clock_monotonic_ns() - session->started_ns >= duration_ns;
+
+	if (session->failed || session->output.state == OUTPUT_CLOSED || session_is_full(session))
+		return;
+	session->loop.stopping = false;
+	run_for(session, is_over ? WHAT_IS_THERE_NS : LAST_WORD_NS);
 }
 
 enum exit_code session_close(struct session *session)

@@ -71,6 +71,11 @@ void session_ready(struct session *session);
 /* Starts the clock of --duration and runs the loop until something ends it. */
 void session_run(struct session *session);
 
+/* Runs it on where a signal or --duration has stopped it before the end of input: for what the producer, which a signal has
+ * reached too (Ctrl-C in a pipe), has to say last. For a second, behind --duration only for what is there; until
+ * loop_stop(). Not at all where the output is gone or full. */
+void session_run_on(struct session *session);
+
 /* Flushes, closes and returns the exit code of the run. */
 enum exit_code session_close(struct session *session);
 
