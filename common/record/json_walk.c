@@ -191,6 +191,11 @@ static inline const char *skip_comma(const char *p)
 	return *p == ',' ? skip_space(p + 1) : p;
 }
 
+void json_walk_open_text(struct json_walk *walk, const char *text)
+{
+	*walk = (struct json_walk){ .text = text, .next = skip_space(skip_space(text) + 1), .type = VALUE_OBJECT };
+}
+
 void json_walk_open(struct json_walk *walk, const char *text, const struct json_value *value)
 {
 	*walk = (struct json_walk){ .text = text, .type = value->type };

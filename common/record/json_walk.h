@@ -36,6 +36,9 @@ struct json_walk {
 /* A value that is neither object nor array, as where there is a null or nothing at all, has no members and no elements. */
 void json_walk_open(struct json_walk *walk, const char *text, const struct json_value *value);
 
+/* The members of the text itself: of the object that json_scan() has accepted. */
+void json_walk_open_text(struct json_walk *walk, const char *text);
+
 /* The next member of an object, in the order of the text, repeated keys and all. *key becomes a VALUE_STRING. False: there
  * is none; an array has none. */
 bool json_walk_member(struct json_walk *walk, struct json_value *key, struct json_value *value);

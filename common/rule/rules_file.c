@@ -170,13 +170,10 @@ static bool read_member(struct rules_file *file, const struct json_value *key, c
 
 static bool read_members(struct rules_file *file)
 {
-	struct json_value root = { .start = 0, .length = (uint32_t)file->length, .type = VALUE_OBJECT };
 	struct json_value key, value;
 	struct json_walk walk;
 
-	root.start = (uint32_t)strspn(file->bytes, " \t\r\n");
-	root.length -= root.start;
-	json_walk_open(&walk, file->bytes, &root);
+	json_walk_open_text(&walk, file->bytes);
 	while (json_walk_member(&walk, &key, &value))
 		if (!read_member(file, &key, &value))
 			return false;
