@@ -28,7 +28,7 @@ static uint64_t middle_of(unsigned int block, unsigned int bucket)
 	return ((uint64_t)(HISTOGRAM_SUB_BUCKETS + bucket) << (block - 1)) + ((UINT64_C(1) << (block - 1)) >> 1);
 }
 
-bool histogram_add(struct histogram *histogram, uint64_t value)
+bool histogram_add_many(struct histogram *histogram, uint64_t value, uint64_t n)
 {
 	unsigned int block = block_of(value);
 
@@ -36,12 +36,17 @@ bool histogram_add(struct histogram *histogram, uint64_t value)
 		histogram->blocks[block] = calloc(HISTOGRAM_SUB_BUCKETS, sizeof(uint64_t));
 	if (!histogram->blocks[block])
 		return false;
-	histogram->blocks[block][bucket_of(value, block)]++;
-	histogram->count++;
-	histogram->sum += value;
+	histogram->blocks[block][bucket_of(value, block)] += n;
+	histogram->count += n;
+	histogram->sum += value * n;
 	if (value > histogram->max)
 		histogram->max = value;
 	return true;
+}
+
+bool histogram_add(struct histogram *histogram, uint64_t value)
+{
+	return histogram_add_many(histogram, value, 1);
 }
 
 uint64_t histogram_percentile(const struct histogram *histogram, unsigned int percent)

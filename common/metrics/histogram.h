@@ -20,6 +20,9 @@ struct histogram {
 /* A zeroed histogram is an empty one. Returns false, and counts nothing, without memory. */
 bool histogram_add(struct histogram *histogram, uint64_t value);
 
+/* The same `n` times. */
+bool histogram_add_many(struct histogram *histogram, uint64_t value, uint64_t n);
+
 /* The value of rank ceil(count * percent / 100) (nearest rank); 0 of an empty one. `percent` is 1 to 100. */
 uint64_t histogram_percentile(const struct histogram *histogram, unsigned int percent);
 
