@@ -153,29 +153,7 @@ static const struct {
 	{ "m", 60, 0 },  { "h", 3600, 0 }, { "d", 86400, 0 },
 };
 
-/* What the names of fields end in. */
-static const struct {
-	const char *ending;
-	int power;
-} field_units[] = { { "ns", -9 }, { "us", -6 }, { "ms", -3 }, { "s", 0 }, { "seconds", 0 } };
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static bool find_field_unit(const char *name, int *power)
-{
-	const char *last = NULL;
-
-	for (const char *p = name; *p; p++)
-		if (*p == '_' || *p == '.')
-			last = p + 1;
-	for (size_t i = 0; i < COUNT(field_units); i++) {
-		if (last && !strcmp(last, field_units[i].ending)) {
-			*power = field_units[i].power;
-			return true;
-		}
-	}
-	return false;
-}
 
 /* Multiplies the number that is written from `text` to `end` by `multiplier` and a power of ten, and rounds only once:
  * in decimal, as the fields have their values. */
@@ -216,7 +194,7 @@ static bool apply_time(struct lexer *lexer, const char *text, const char *suffix
 		i++;
 	if (i == COUNT(time_units))
 		return lexer_fail_at(lexer, suffix, "unknown suffix: there are ns, us, ms, s, m, h, d, and K, M, G");
-	if (!find_field_unit(field, &power))
+	if (!field_unit(field, &power))
 		return lexer_fail_at(lexer, text, "'%s' has no unit in its name: write a plain number", field);
 	return scale_decimal(text, suffix, time_units[i].multiplier, time_units[i].power - power, number) ||
 	       lexer_fail_at(lexer, text, "the number has too many digits");

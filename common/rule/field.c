@@ -41,6 +41,26 @@ void field_clear(struct field *field)
 	*field = (struct field){ .name = NULL };
 }
 
+bool field_unit(const char *name, int *power)
+{
+	static const struct {
+		const char *ending;
+		int power;
+	} units[] = { { "ns", -9 }, { "us", -6 }, { "ms", -3 }, { "s", 0 }, { "seconds", 0 } };
+	const char *last = NULL;
+
+	for (const char *p = name; *p; p++)
+		if (*p == '_' || *p == '.')
+			last = p + 1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (last && !strcmp(last, units[i].ending)) {
+			*power = units[i].power;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- values ---- */
 
 /* A double holds these exactly, and integers up to 2^53: one divided by the other is rounded once, so correctly. */

@@ -24,6 +24,9 @@ struct field {
 int field_bind(struct field *field, char *name, struct json_names *names);
 void field_clear(struct field *field);
 
+/* The unit that a name ends in (_ns, _us, _ms, _s, _seconds, or with a dot): 10^power seconds. False: it has none. */
+bool field_unit(const char *name, int *power);
+
 /* NULL: the record has none. */
 static inline const struct json_value *field_value(const struct field *field, const struct record_view *record)
 {
