@@ -647,6 +647,32 @@ size_t json_decode(const char *string, size_t length, char *out, size_t capacity
 	return used;
 }
 
+size_t json_escape(const char *character, size_t length, char out[JSON_ESCAPE_MAX])
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char short_forms[0x20] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+	};
+	const unsigned char *in = (const unsigned char *)character;
+	const bool is_c1 = length == 2 && in[0] == 0xc2 && in[1] < 0xa0;
+
+	if (*in == '"' || *in == '\\' || (*in < 0x20 && short_forms[*in])) {
+		out[0] = '\\';
+		out[1] = *in < 0x20 ? short_forms[*in] : (char)*in;
+		return 2;
+	}
+	if (*in < 0x20 || *in == 0x7f || is_c1) {
+		unsigned char code = in[is_c1]; /* U+0080 to U+009F are C2 and the code itself */
+
+		memcpy(out, "\\u00", 4);
+		out[4] = hex[code >> 4];
+		out[5] = hex[code & 15];
+		return 6;
+	}
+	memcpy(out, in, length);
+	return length;
+}
+
 /* The digits of an integer without its sign. */
 static bool read_digits(const char *digits, size_t length, uint64_t *number)
 {

@@ -32,6 +32,7 @@ enum {
 	JSON_KEYS_MAX = 254, /* wanted names, and others that the scanner has learnt */
 	JSON_KEY_IMAGE = 32,
 	JSON_TABLE_SIZE = 1024,
+	JSON_ESCAPE_MAX = 6, /* bytes */
 };
 
 enum json_status {
@@ -114,6 +115,11 @@ const char *json_status_word(enum json_status status);
  * become U+FFFD. Cut at a character where `capacity` is short, which it never is when it is `length`. Puts no NUL
  * behind it. Returns the length. */
 size_t json_decode(const char *string, size_t length, char *out, size_t capacity);
+
+/* Writes one character, `length` bytes of valid UTF-8, as it stands in a JSON string: quotes, backslashes and control
+ * characters are escaped, those too that JSON would allow but a terminal obeys (DEL, U+0080 to U+009F). Returns its length
+ * then. */
+size_t json_escape(const char *character, size_t length, char out[JSON_ESCAPE_MAX]);
 
 /* The number of a VALUE_NUMBER in the text that was scanned; false for any other type. The integer readers refuse what
  * has a fraction or an exponent or does not fit; the double reader rounds correctly, and refuses only what is too large

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/host/clock.h"
+#include "common/record/json.h"
 #include "common/record/utf8.h"
 
 /* What one value may take while the record is built. A string that is longer than a line has to be cut anyway, so it
@@ -120,34 +121,15 @@ void record_add_hex(struct record *record, const char *name, uint64_t value)
 	record_add_text(record, name, digits);
 }
 
-/* Writes one character (a valid sequence, or one bad byte where `valid` is 0) as JSON. Returns its length, at most 6. */
-static size_t escape(char out[6], const unsigned char *in, size_t valid)
+/* Writes one character (a valid sequence, or one bad byte where `valid` is 0) as JSON. Returns its length. */
+static size_t escape(char out[JSON_ESCAPE_MAX], const unsigned char *in, size_t valid)
 {
-	static const char hex[] = "0123456789abcdef";
-	const bool is_c1 = valid == 2 && in[0] == 0xc2 && in[1] < 0xa0;
-	static const char short_forms[0x20] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
-	};
+	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
-	if (!valid) {
-		memcpy(out, "\xef\xbf\xbd", 3);
-		return 3;
-	}
-	if (*in == '"' || *in == '\\' || (*in < 0x20 && short_forms[*in])) {
-		out[0] = '\\';
-		out[1] = *in < 0x20 ? short_forms[*in] : (char)*in;
-		return 2;
-	}
-	if (*in < 0x20 || *in == 0x7f || is_c1) {
-		unsigned char code = in[is_c1]; /* U+0080 to U+009F are C2 and the code itself */
-
-		memcpy(out, "\\u00", 4);
-		out[4] = hex[code >> 4];
-		out[5] = hex[code & 15];
-		return 6;
-	}
-	memcpy(out, in, valid);
-	return valid;
+	if (valid)
+		return json_escape((const char *)in, valid, out);
+	memcpy(out, replacement, strlen(replacement));
+	return strlen(replacement);
 }
 
 static bool is_plain(unsigned char byte)
@@ -162,7 +144,7 @@ static bool put_escaped(struct record *record, const unsigned char *in, size_t s
 	char *out = start;
 
 	for (size_t i = 0; i < size;) {
-		char piece[6];
+		char piece[JSON_ESCAPE_MAX];
 		size_t valid = 1, n = 1;
 
 		if (is_plain(in[i])) {
