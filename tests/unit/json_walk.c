@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "tests/unit/json_random.h"
 #include "tests/unit/json_tree.h"
-#include "tests/unit/reference.h"
 #include "tests/unit/tap.h"
 
 /* ---- helpers ---- */
@@ -114,88 +114,16 @@ static void test_long_string(void)
 
 /* ---- random documents ---- */
 
-struct text {
-	char bytes[16384];
-	size_t length;
-};
-
-static void add_text(struct text *text, const char *bytes)
-{
-	size_t length = strlen(bytes);
-
-	if (text->length + length < sizeof(text->bytes)) {
-		memcpy(text->bytes + text->length, bytes, length);
-		text->length += length;
-	}
-}
-
-static void add_one_of(struct text *text, const char *const *pieces, size_t n, uint64_t *state)
-{
-	add_text(text, pieces[random_below(state, n)]);
-}
-
-static void add_space(struct text *text, uint64_t *state)
-{
-	static const char *const spaces[] = { "", "", "", "", " ", "\t\r\n", "                                   " };
-
-	add_one_of(text, spaces, sizeof(spaces) / sizeof(spaces[0]), state);
-}
-
-static void add_string(struct text *text, uint64_t *state)
-{
-	static const char *const pieces[] = { "a",        "b",       "0123456789abcdef",
-					      "\\\\",     "\\\"",    "\\\\\\\"",
-					      "\\u0062",  "\\u00e9", "\\ud83d\\ude00",
-					      "{",        "}",       "[",
-					      "]",        ",",       ":",
-					      "\xc3\xa9", " ",       "\\n" };
-
-	add_text(text, "\"");
-	for (uint64_t n = random_below(state, random_below(state, 8) ? 3 : 30); n; n--)
-		add_one_of(text, pieces, sizeof(pieces) / sizeof(pieces[0]), state);
-	add_text(text, "\"");
-}
-
-static void add_value(struct text *text, unsigned int depth, uint64_t *state)
-{
-	static const char *const scalars[] = { "null", "true", "false", "0", "-1", "1.5", "2E-3", "12345678901234567" };
-	uint64_t kind = depth == 1 ? 1 : random_below(state, depth < 12 ? 5 : 3) + 2;
-
-	if (kind == 2 || kind == 3) {
-		add_string(text, state);
-	} else if (kind == 4) {
-		add_one_of(text, scalars, sizeof(scalars) / sizeof(scalars[0]), state);
-	} else {
-		bool is_object = kind == 1 || kind == 5;
-
-		add_text(text, is_object ? "{" : "[");
-		add_space(text, state);
-		for (uint64_t n = random_below(state, 4), i = 0; i < n; i++) {
-			add_text(text, i ? "," : "");
-			add_space(text, state);
-			if (is_object) {
-				add_string(text, state);
-				add_space(text, state);
-				add_text(text, ":");
-				add_space(text, state);
-			}
-			add_value(text, depth + 1, state);
-			add_space(text, state);
-		}
-		add_text(text, is_object ? "}" : "]");
-	}
-}
-
 static void test_random_documents(void)
 {
 	enum { ROUNDS = 30000 };
-	static struct text text;
+	static struct random_text text;
 	unsigned int n_same = 0, n_wrong = 0;
 	uint64_t state = 1;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		text.length = 0;
-		add_value(&text, 1, &state);
+		random_add_value(&text, 1, &state);
 		int result = compare(text.bytes, text.length);
 		n_same += result > 0;
 		n_wrong += result < 0;
