@@ -70,7 +70,7 @@ FUZZ_OBJS := $(call fuzz_objects,$(wildcard common/*/*.c cmd/otb-*.c cmd/otb-*/*
 # ---- Libraries ------------------------------------------------------------------------------------------------------
 
 # Every program is offered these, and --as-needed and libcommon.a see to it that it is linked only with what it uses.
-PACKAGES := libbpf libelf libdw zlib jansson libcap capstone
+PACKAGES := libbpf libelf libdw zlib jansson libcap capstone libcrypto
 # What one program alone needs: LIBS_otb-NAME
 LIBS_otb-expose := -lmicrohttpd
 # What a test or fuzzer takes from a program beside common: PARTS_NAME := cmd/otb-expose/rules.c
@@ -85,6 +85,22 @@ PARTS_restore := cmd/otb-expose/restore.c
 PARTS_otlp := $(addprefix cmd/otb-expose/,builtin.c imported.c otlp.c otlp_any.c otlp_input.c otlp_labels.c otlp_metrics.c \
 	otlp_names.c otlp_spans.c rule.c rules.c)
 PARTS_otlp_names := cmd/otb-expose/otlp_names.c
+PARTS_redact := cmd/otb-sample/redact.c
+PARTS_edit := cmd/otb-sample/redact.c
+sample_parts = $(addprefix cmd/otb-sample/,$(1))
+PARTS_sample := $(filter-out $(call sample_parts,control.c main.c),$(wildcard cmd/otb-sample/*.c))
+PARTS_sample_adaptive := $(call sample_parts,adaptive.c arrival.c batch.c fields.c first.c key_table.c sampler.c signal.c \
+	tally.c trace_id.c verdict.c)
+PARTS_sample_arrival := $(call sample_parts,arrival.c fields.c trace_id.c)
+PARTS_sample_batch := $(call sample_parts,batch.c)
+PARTS_sample_decisions := $(call sample_parts,arrival.c decisions.c fields.c tally.c trace_id.c verdict.c)
+PARTS_sample_rules := $(call sample_parts,adaptive.c arrival.c batch.c fields.c first.c key_table.c rules.c sampler.c \
+	signal.c tally.c trace_id.c verdict.c)
+PARTS_sample_signal := $(call sample_parts,fields.c signal.c)
+PARTS_sample_traces := $(call sample_parts,fields.c item.c trace_id.c traces.c)
+PARTS_sample_verdict := $(call sample_parts,arrival.c fields.c tally.c trace_id.c verdict.c)
+PARTS_stream_clock := $(call sample_parts,stream_clock.c)
+PARTS_trace_id := $(call sample_parts,fields.c trace_id.c)
 
 # ---- Flags ----------------------------------------------------------------------------------------------------------
 
