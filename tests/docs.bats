@@ -173,7 +173,12 @@ offers() {
 	offers otb-tcpretrans -o rec : records.jsonl
 	offers otb-gcpause --reason gc,read_mem_stats,stop : gc,read_mem_stats,stop_trace
 	offers otb-gcpause --exe rec : records.jsonl
-	[ ! -x "$TRACER_BUILD/otb-expose" ] || offers otb-expose --textfile rec : records.jsonl
+	offers otb-expose --textfile rec : records.jsonl
+	offers otb-sample --mode '' : proportional equalizing
+	offers otb-sample --adaptive-signal '' : errors latency errors,latency
+	for option in --rules -r --redact-key-file --control --output; do
+		offers otb-sample "$option" rec : records.jsonl
+	done
 }
 
 @test "completions of otb-gcpause know every reason there is, and no other" {
@@ -323,6 +328,47 @@ in_order() {
 	done
 }
 
+# The fields of otb-sample's stats records: of the first, and of those behind it.
+stats_fields_of_sample() {
+	awk '
+		/^\.S[hs] / { inside = $0 == ".Ss stats"; of_sample = 0 }
+		inside && $0 == ".Xr otb-sample 1" { of_sample = 1 }
+		of_sample && sub(/^\.It Va /, "")
+	' "$ROOT/man/otb-records.7" | grep -oE '[a-z0-9_]+'
+}
+
+@test "otb-sample's stats records have the fields of otb-records(7), in its order" {
+	need_tool jq
+	printf '{"a":%d}\n' 1 2 | "$TRACER_BUILD/otb-sample" --keep 'a == 1' --ratio 0 --stats >records.jsonl
+	jq -s -e '[.[1:][].tool] == ["otb-sample", "otb-sample", "otb-sample"]' records.jsonl
+	{
+		echo duration_ns # which tracers have as well
+		stats_fields_of_sample
+	} | diff - <(jq -rs '.[1, 2] | keys_unsorted - ["time", "event", "tool"] | .[]' records.jsonl)
+}
+
+@test "every field that otb-sample adds is in otb-records(7), in its order" {
+	need_tool jq
+	echo '{"time":"2026-11-21T08:00:00Z","event":"span","trace_id":"7c2f91d04b5e8a36"}' >span.jsonl
+	"$TRACER_BUILD/otb-sample" --trace --ratio 1 --explain <span.jsonl >explained.jsonl
+	"$TRACER_BUILD/otb-sample" --trace --ratio 1 --dry-run <span.jsonl >dry.jsonl
+	jq -r 'keys_unsorted[]' explained.jsonl dry.jsonl | grep ^sampling_ >fields
+	[ "$(sort -u fields | wc -l)" -eq 4 ]
+	all_documented <fields
+	diff <(documented_fields | grep ^sampling_) <(awk '!seen[$0]++' fields)
+}
+
+@test "no label of otb-sample may be called as a field of its stats records" {
+	local -a fields
+	mapfile -t fields < <(stats_fields_of_sample)
+	[ "${#fields[@]}" -gt 15 ]
+	for field in duration_ns "${fields[@]}"; do
+		run -2 --separate-stderr "$TRACER_BUILD/otb-sample" --ratio 1 --label "$field=x"
+		# shellcheck disable=SC2154
+		[[ $output == '' && $stderr == *--label*"'$field'"* ]] || { echo "$field: $stderr" && return 1; }
+	done
+}
+
 @test "no label may be called as a field" {
 	local -a fields
 	for program in "${TRACERS[@]}"; do
@@ -368,8 +414,8 @@ in_order() {
 
 # ---- examples --------------------------------------------------------------------------------------------------------
 
-# The commands of a page: a line that begins with a prompt in a literal display, with the indented lines behind it. Each
-# ends with a NUL.
+# The commands of a page: a line that begins with a prompt in a literal display, with the indented lines behind it, but
+# for those of `uniq -c`. Each ends with a NUL.
 examples_of() { # PAGE
 	awk '
 		function finish() { if (command != "") printf "%s%c", command, 0; command = "" }
@@ -378,19 +424,45 @@ examples_of() { # PAGE
 		!literal { next }
 		{ gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-") }
 		/^[$#] / { finish(); command = substr($0, 3); next }
-		/^[ \t]/ && command != "" { command = command "\n" $0; next }
+		/^[ \t]/ && !/^ +[0-9]+ / && command != "" { command = command "\n" $0; next }
 		{ finish() }
 	' "$1"
+}
+
+# Each command of a page with the lines that stand behind it: the command, a NUL, the lines, a NUL.
+examples_with_output() { # PAGE
+	awk '
+		function finish() { if (command != "") printf "%s%c%s%c", command, 0, shown, 0; command = shown = "" }
+		/^\.Bd -literal/ { literal = 1; next }
+		/^\.Ed/ { finish(); literal = 0; next }
+		!literal { next }
+		{ gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-") }
+		/^[$#] / { finish(); command = substr($0, 3); next }
+		/^[ \t]/ && !/^ +[0-9]+ / && command != "" && shown == "" { command = command "\n" $0; next }
+		command != "" { shown = shown $0 "\n" }
+	' "$1"
+}
+
+# The files that a page shows by `cat FILE` are there for its other examples.
+make_shown_files() { # PAGE FOLDER
+	local command shown
+	mkdir -p "$2"
+	while IFS= read -r -d '' command && IFS= read -r -d '' shown; do
+		[[ $command != 'cat '* ]] || printf '%s' "$shown" >"$2/${command#cat }"
+	done < <(examples_with_output "$1")
 }
 
 # run_examples: all of them, each in a folder of its own, where the tracers are what $BATS_TEST_TMPDIR/first has. There is
 # a process called myserver, and its file is the one that an example means
 run_examples() {
-	local page command number=0
+	local page command files number=0
 	for page in "$ROOT"/man/*; do
+		files=$BATS_TEST_TMPDIR/files-${page##*/}
+		make_shown_files "$page" "$files"
 		while IFS= read -r -d '' command; do
 			number=$((number + 1))
 			mkdir "$BATS_TEST_TMPDIR/$number"
+			find "$files" -type f -exec ln -s -t "$BATS_TEST_TMPDIR/$number" {} +
 			(
 				cd "$BATS_TEST_TMPDIR/$number" || exit
 				export ROOT TRACER_BUILD PATH=$BATS_TEST_TMPDIR/first:$TRACER_BUILD:$PATH
@@ -460,43 +532,58 @@ stand_in() {
 	stand_in
 	check_example() {
 		[ ! -s stderr ] || return
-		case $1 in *'select('*) ;; *) [ -s stdout ] || [ -n "$(ls "$number")" ] ;; esac
+		case $1 in *'select('*) ;; *) [ -s stdout ] || [ -n "$(find "$number" -type f)" ] ;; esac
 	}
 	run_examples
 }
 
-# Each command of a page with the lines that stand behind it: the command, a NUL, the lines, a NUL.
-examples_with_output() { # PAGE
-	awk '
-		function finish() { if (command != "") printf "%s%c%s%c", command, 0, shown, 0; command = shown = "" }
-		/^\.Bd -literal/ { literal = 1; next }
-		/^\.Ed/ { finish(); literal = 0; next }
-		!literal { next }
-		{ gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-") }
-		/^[$#] / { finish(); command = substr($0, 3); next }
-		/^[ \t]/ && command != "" && shown == "" { command = command "\n" $0; next }
-		command != "" { shown = shown $0 "\n" }
-	' "$1"
+# run_shown PAGE CHECK: runs each command that a page shows with its output, which is `shown` to CHECK, and leaves how many
+# those are in `number`
+run_shown() {
+	local command
+	number=0
+	while IFS= read -r -d '' command && IFS= read -r -d '' shown; do
+		[[ -n $shown && $command != 'cat '* ]] || continue
+		PATH=$TRACER_BUILD:$PATH bash -o pipefail -c "$command" >stdout 2>stderr ||
+			{ echo "$command" && cat stderr && return 1; }
+		[ ! -s stderr ] || { echo "$command" && cat stderr && return 1; }
+		"$2" || { echo "of: $command" && return 1; }
+		number=$((number + 1))
+	done < <(examples_with_output "$1")
+}
+
+has_what_is_shown() {
+	local line
+	while IFS= read -r line; do
+		grep -qxF -- "$line" stdout || { echo "not there: $line" && cat stdout && return 1; }
+	done <<<"${shown%$'\n'}"
+}
+
+is_what_is_shown() {
+	diff <(printf '%s' "$shown") stdout
 }
 
 @test "rules of otb-expose(1) print what stands behind them" {
-	local command shown line number=0
-	PATH=$TRACER_BUILD:$PATH
-	while IFS= read -r -d '' command && IFS= read -r -d '' shown; do
-		[[ $command == *otb-expose* && -n $shown ]] || continue
-		bash -o pipefail -c "$command" >stdout 2>stderr || { echo "$command" && cat stderr && return 1; }
-		[ ! -s stderr ] || { echo "$command" && cat stderr && return 1; }
-		while IFS= read -r line; do
-			grep -qxF -- "$line" stdout || { printf '%s\nhas not: %s\n' "$command" "$line" && cat stdout && return 1; }
-		done <<<"${shown%$'\n'}"
-		number=$((number + 1))
-	done < <(examples_with_output "$ROOT/man/otb-expose.1")
+	run_shown "$ROOT/man/otb-expose.1" has_what_is_shown
 	[ "$number" -ge 20 ]
+}
+
+@test "examples of otb-sample(1) print exactly what stands behind them" {
+	need_tool jq
+	make_shown_files "$ROOT/man/otb-sample.1" .
+	run_shown "$ROOT/man/otb-sample.1" is_what_is_shown
+	[ "$number" -ge 15 ]
+}
+
+# The fields that the examples of a page have in records of their own: {name: 1}, {"name":1}
+fields_made_in() { # PAGE
+	examples_with_output "$1" | tr '\0' '\n' | grep -oE '(^|[{,]) *"?[a-z_][a-z0-9_]*"?:' | tr -d '{," :'
 }
 
 @test "examples name only fields that there are" {
 	for page in "$ROOT"/man/*; do
+		fields_made_in "$page" >made || :
 		examples_of "$page" | tr '\0' '\n' | { grep jq || :; } | { grep -oE '(^|[^[:alnum:]_."])\.[a-z_][a-z0-9_]*|last\.[a-z_]+' || :; } |
-			sed 's/.*\.//' | { grep -vx 'jsonl\|prom' || :; } | all_documented
+			sed 's/.*\.//' | { grep -vx 'jsonl\|prom' || :; } | { grep -vxFf made || :; } | all_documented
 	done
 }
