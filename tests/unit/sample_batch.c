@@ -496,10 +496,35 @@ static void test_sums(void)
 		{ "alike in fives", 100, 25, 5000, 1, 5, false },
 		{ "alike in fives, a hundred times as many", 2500, 25, 500, 1, 5, false },
 		{ "alike in twelves, whose last has no room", 120, 40, 5000, 1, 12, false },
+		{ "alike in fifties, for a fifth of which is room", 1000, 10, 2000, 1, 50, false },
 	};
 
 	for (size_t i = 0; i < COUNT(loads); i++)
 		check_load(&loads[i]);
+}
+
+/* Those with one R are more than there is room for: many ticks together keep what was asked for. */
+static void test_mean(void)
+{
+	enum { GROUPS = 20, ALIKE = 50, ALLOWANCE = 10, TICKS = 2000 };
+	const struct load load = { .n_items = GROUPS * ALIKE, .size_max = 1, .alike = ALIKE };
+	const double share = (double)ALLOWANCE / ALIKE, expected = TICKS * ALLOWANCE;
+	double sigma = ALIKE * sqrt(TICKS * share * (1 - share));
+	struct random random;
+	unsigned int kept = 0;
+
+	random_seed(&random, 5);
+	open_bench(ALLOWANCE, SECOND_NS);
+	for (unsigned int tick = 1; tick <= TICKS; tick++) {
+		bench.n = bench.n_decided = 0;
+		batch_turn(&bench.batch, tick * SECOND_NS);
+		put_load(&load, &random);
+		batch_flush(&bench.batch);
+		kept += count_kept();
+	}
+	check(fabs(kept - expected) < 4 * sigma, "%d alike, %d of them a tick: %u are kept in %d ticks, not %g", ALIKE,
+	      ALLOWANCE, kept, TICKS, expected);
+	batch_close(&bench.batch);
 }
 
 int main(void)
@@ -511,5 +536,6 @@ int main(void)
 	test_shrink();
 	test_rates();
 	test_sums();
+	test_mean();
 	return finish_tests();
 }
