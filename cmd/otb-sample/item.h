@@ -19,7 +19,7 @@ struct held {
 
 struct trace;
 
-/* What is decided at once. A zeroed item is an empty one; item_open() gives it its R. */
+/* What is decided at once. A zeroed item is an empty one. */
 struct item {
 	struct held *first, *last; /* in the order of their arrival */
 	unsigned int n;
