@@ -234,22 +234,26 @@ static unsigned int match_trace(struct filter *filter, const struct trace *trace
 	return number;
 }
 
-/* Where no rule looks at the trace as a whole, each record is matched when it comes, and need not be read again. */
+/* Where no rule looks at the trace as a whole, each record is matched when it comes, and need not be read again, unless the
+ * rules have changed since. */
+static bool is_matched_early(const struct filter *filter, const struct trace *trace)
+{
+	return trace->rules_age == filter->rules_age && !rules_see_trace(&filter->rules);
+}
+
 static void match_record(struct filter *filter, struct trace *trace, const struct record_view *record)
 {
 	if (!trace->item.n) {
 		trace->rules_age = filter->rules_age;
 		trace->rule = filter->rules.n;
 	}
-	if (trace->rules_age == filter->rules_age && !rules_see_trace(&filter->rules))
+	if (is_matched_early(filter, trace))
 		trace->rule = rules_match(&filter->rules, record, trace->rule);
 }
 
 static unsigned int find_rule(struct filter *filter, const struct trace *trace)
 {
-	if (trace->rules_age == filter->rules_age && !rules_see_trace(&filter->rules))
-		return trace->rule;
-	return match_trace(filter, trace);
+	return is_matched_early(filter, trace) ? trace->rule : match_trace(filter, trace);
 }
 
 /* The sampler sees its root, or what came first. False: it is to wait. */
