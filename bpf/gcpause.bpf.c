@@ -7,11 +7,8 @@
  * startTheWorldWithSema, and its end is what that function returns: the very numbers the runtime counts. Before, the
  * start is what the runtime noted in `work` where it can be read, else the clock.
  */
-#include "bpf/go.bpf.h"
-
-#include <bpf/bpf_core_read.h>
-
 #include "bpf/gcpause.h"
+#include "bpf/go.bpf.h"
 
 enum { ASSIST_SLOTS = 64 };
 
@@ -47,35 +44,16 @@ struct cycle {
 };
 
 struct process {
-	__u64 bias;              /* run-time address - address in the file */
-	__u32 index, generation; /* of the binary that speaks for it */
+	struct go_process head;
 	struct pause pause;
 	struct next_cycle next;
 	struct cycle cycle;
 	bool terminating; /* gcMarkTermination has begun */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048);
-	__type(key, __u32); /* tgid */
-	__type(value, struct process);
-} processes SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, GCPAUSE_BINARIES_MAX);
-	__type(key, __u32);
-	__type(value, struct gcpause_binary);
-} binaries SEC(".maps");
-
-/* Which binary a process runs: asked where there are no attach cookies (before 5.15), and for --pid. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32); /* tgid */
-	__type(value, __u32);
-} pids SEC(".maps");
+#define GO_BINARY struct gcpause_binary
+#define GO_PROCESS struct process
+#include "bpf/go_process.bpf.h"
 
 /* An assist runs on the system stack and cannot be preempted by the runtime: it ends on the thread it began on. */
 struct assist {
@@ -91,88 +69,11 @@ struct {
 } assists SEC(".maps");
 
 const volatile struct gcpause_filter filter;
-const volatile bool has_cookies;
-
-__u64 execs_missed; /* told to the outside, which looks at all processes then */
-
-static const struct process no_process;
-
-/* ---- process and binary ---- */
-
-struct place {
-	__u32 pid, index;
-	struct gcpause_binary *binary;
-	struct process *process;
-};
-
-static __always_inline __u32 binary_index(GO_CONTEXT *ctx, __u32 pid)
-{
-	__u32 *index;
-
-	if (has_cookies)
-		return (__u32)bpf_get_attach_cookie(ctx);
-	index = bpf_map_lookup_elem(&pids, &pid);
-	return index ? *index : GCPAUSE_BINARIES_MAX;
-}
-
-/*
- * One file may be two targets: overlays of the same layer, as containers have them, look like two files and are one to
- * uprobes. Then every probe hits twice, and the target that was first speaks for the process, as long as it is one.
- */
-static __always_inline bool place_speaks(const struct place *place)
-{
-	struct process *process = place->process;
-	struct gcpause_binary *first;
-
-	if (process->generation == place->binary->generation)
-		return true;
-	first = bpf_map_lookup_elem(&binaries, &process->index);
-	if (process->generation && first && first->generation == process->generation)
-		return false;
-	process->index = place->index;
-	process->generation = place->binary->generation;
-	return true;
-}
-
-/* Where a hit belongs. False where that cannot be known, which is counted, and where another hit tells the same. */
-static __always_inline bool place_find(GO_CONTEXT *ctx, struct place *place)
-{
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-	place->pid = pid;
-	place->index = binary_index(ctx, pid);
-	place->binary = bpf_map_lookup_elem(&binaries, &place->index);
-	place->process = bpf_map_lookup_elem(&processes, &pid);
-	if (place->binary && !place->process) {
-		bpf_map_update_elem(&processes, &pid, &no_process, BPF_NOEXIST);
-		place->process = bpf_map_lookup_elem(&processes, &pid);
-	}
-	if (place->binary && place->process)
-		return place_speaks(place);
-	counter_add(COUNTER_LOST_MAP, 1);
-	return false;
-}
-
-static __always_inline void place_set_bias(GO_CONTEXT *ctx, const struct place *place, __u32 probe)
-{
-	place->process->bias = GO_PC(ctx) - place->binary->sites[probe];
-}
-
-static __always_inline void head_set(struct gcpause_head *head, const struct place *place, __u32 kind)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	head->kind = kind;
-	head->pid = place->pid;
-	head->binary = place->index;
-	head->reserved = 0;
-	BPF_CORE_READ_INTO(&head->comm, task, group_leader, comm);
-}
 
 /* Counts an event and takes room for it, with its head filled in. NULL: it is not wanted, or lost, which is counted. */
 static __always_inline void *event_begin(const struct place *place, __u32 kind, __u64 size, bool is_wanted)
 {
-	struct gcpause_head *head;
+	struct go_event *head;
 
 	counter_add(COUNTER_SEEN, 1);
 	if (!is_wanted) {
@@ -184,7 +85,7 @@ static __always_inline void *event_begin(const struct place *place, __u32 kind, 
 		counter_add(COUNTER_LOST_RINGBUF, 1);
 		return NULL;
 	}
-	head_set(head, place, kind);
+	go_event_set(head, kind, place->pid, place->index);
 	return head;
 }
 
@@ -195,14 +96,14 @@ static __always_inline __u64 work_read(const struct place *place, __s32 offset)
 {
 	if (!place->binary->work_cycles || offset == GCPAUSE_NO_OFFSET)
 		return 0;
-	return go_read_u64(place->binary->work_cycles + place->process->bias + offset);
+	return go_read_u64(place->binary->work_cycles + place->process->head.bias + offset);
 }
 
 static __always_inline __u32 work_read_u32(const struct place *place, __s32 offset)
 {
 	if (!place->binary->work_cycles || offset == GCPAUSE_NO_OFFSET)
 		return 0;
-	return go_read_u32(place->binary->work_cycles + place->process->bias + offset);
+	return go_read_u32(place->binary->work_cycles + place->process->head.bias + offset);
 }
 
 static __always_inline struct gcpause_goroutine goroutine_read(const struct place *place, __u64 g)
@@ -215,7 +116,7 @@ static __always_inline struct gcpause_goroutine goroutine_read(const struct plac
 	if (g && binary->g_startpc >= 0)
 		goroutine.startpc = go_read_u64(g + binary->g_startpc);
 	if (goroutine.startpc)
-		goroutine.startpc -= place->process->bias;
+		goroutine.startpc -= place->process->head.bias;
 	return goroutine;
 }
 
@@ -235,7 +136,7 @@ static __always_inline __u64 curg_read(const struct place *place, __u64 g0)
 /* The free goroutines that each P keeps for itself; false where they cannot be read. */
 static __always_inline bool free_goroutines_add(const struct place *place, __u32 *n)
 {
-	__u64 allp = place->binary->allp + place->process->bias, slice[2], p;
+	__u64 allp = place->binary->allp + place->process->head.bias, slice[2], p;
 	__u32 free;
 
 	if (bpf_probe_read_user(slice, sizeof(slice), (const void *)allp) || slice[1] > PROCS_MAX)
@@ -253,7 +154,7 @@ static __always_inline bool free_goroutines_add(const struct place *place, __u32
 static __always_inline __u32 goroutines_count(const struct place *place)
 {
 	const struct gcpause_binary *binary = place->binary;
-	__u64 bias = place->process->bias;
+	__u64 bias = place->process->head.bias;
 	__u32 less = 0;
 
 	if (!binary->allglen || !binary->allp || !binary->sched || binary->sched_ngsys < 0 || binary->sched_gfree < 0 ||
@@ -311,7 +212,7 @@ int stop_the_world(GO_CONTEXT *ctx)
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
-	place_set_bias(ctx, &place, PROBE_STOP_THE_WORLD);
+	place_set_bias(ctx, &place, place.binary->sites[PROBE_STOP_THE_WORLD]);
 	pause = &place.process->pause;
 	if (place.binary->convention == CONVENTION_TEXT)
 		read_text_reason(&place, pause, GO_G(ctx));
@@ -388,7 +289,7 @@ int start_the_world(GO_CONTEXT *ctx)
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
-	place_set_bias(ctx, &place, PROBE_START_THE_WORLD);
+	place_set_bias(ctx, &place, place.binary->sites[PROBE_START_THE_WORLD]);
 	pause = &place.process->pause;
 	if (place.binary->convention >= CONVENTION_START) {
 		read_world_stop(ctx, &place, pause);
@@ -421,7 +322,7 @@ int start_cycle(GO_CONTEXT *ctx)
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
-	place_set_bias(ctx, &place, PROBE_START_CYCLE);
+	place_set_bias(ctx, &place, place.binary->sites[PROBE_START_CYCLE]);
 	next = &place.process->next;
 	next->controller = GO_ARG0(ctx);
 	next->procs = work_read_u32(&place, 8); /* cycles, stwprocs, maxprocs: uint32, int32, int32 */
@@ -592,27 +493,6 @@ int assist_end(GO_CONTEXT *ctx)
 	if (filter.assists)
 		assist_emit(&place, assist, end_ns);
 	assist->g = 0;
-	return 0;
-}
-
-/* ---- programs that come ---- */
-
-SEC("raw_tp/sched_process_exec")
-int process_exec(void *ctx __attribute__((unused)))
-{
-	struct place place = { .pid = bpf_get_current_pid_tgid() >> 32, .index = GCPAUSE_BINARIES_MAX };
-	struct gcpause_exec *event;
-
-	if (!filter.all_execs && !bpf_map_lookup_elem(&pids, &place.pid))
-		return 0;
-	bpf_map_delete_elem(&processes, &place.pid);
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		__sync_fetch_and_add(&execs_missed, 1);
-		return 0;
-	}
-	head_set(&event->head, &place, GCPAUSE_EXEC);
-	ring_submit(event);
 	return 0;
 }
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What bpf/gcpause.bpf.c and otb-gcpause tell each other. Times are CLOCK_MONOTONIC in ns, which is also the Go
- * runtime's nanotime().
+ * What bpf/gcpause.bpf.c and otb-gcpause tell each other (bpf/go.h).
  */
 #ifndef OTB_BPF_GCPAUSE_H
 #define OTB_BPF_GCPAUSE_H
 
-#include <linux/types.h>
+#include "bpf/go.h"
 
-enum { GCPAUSE_COMM_SIZE = 16, GCPAUSE_TEXT_SIZE = 32, GCPAUSE_BINARIES_MAX = 256 };
+enum { GCPAUSE_TEXT_SIZE = 32 };
 
 /* The probes of one binary; in config.sites by these numbers. */
 enum gcpause_probe {
@@ -41,6 +40,7 @@ enum gcpause_trigger { TRIGGER_HEAP, TRIGGER_TIME, TRIGGER_FORCED, TRIGGER_UNKNO
 /* What has to be known of a binary. Addresses are those of the file, 0 where they are not known; offsets may be
  * negative, and are GCPAUSE_NO_OFFSET where they are not known. */
 struct gcpause_binary {
+	struct go_binary_head head;
 	__u64 sites[PROBE_MAX]; /* 0: no such probe */
 	__u64 work_cycles;      /* runtime.work.cycles */
 	__u64 forcegchelper;    /* the function of the goroutine that starts timed cycles */
@@ -51,18 +51,10 @@ struct gcpause_binary {
 	__s32 user_forced, pause_start, t_end, heap0, heap2; /* in runtime.work, from its field cycles on */
 	__s32 last_heap_goal;                                /* in gcControllerState */
 	__s32 sched_ngsys, sched_gfree, sched_gfree_no_stack, p_gfree;
-	__u32 generation; /* of the target: never the same for two, and 0 for none */
-};
-
-enum gcpause_kind { GCPAUSE_PAUSE, GCPAUSE_CYCLE, GCPAUSE_ASSIST, GCPAUSE_EXEC };
-
-struct gcpause_head {
-	__u32 kind;
-	__u32 pid;
-	__u32 binary; /* index into the map `binaries`; GCPAUSE_BINARIES_MAX: not known */
 	__u32 reserved;
-	__u8 comm[GCPAUSE_COMM_SIZE]; /* of the thread-group leader */
 };
+
+enum gcpause_kind { GCPAUSE_PAUSE = GO_EVENT_EXEC + 1, GCPAUSE_CYCLE, GCPAUSE_ASSIST };
 
 struct gcpause_goroutine {
 	__u64 id;      /* 0: not known */
@@ -70,7 +62,7 @@ struct gcpause_goroutine {
 };
 
 struct gcpause_pause {
-	struct gcpause_head head;
+	struct go_event head;
 	__u64 start_ns, end_ns;
 	__u64 stopped_ns; /* every P is stopped; 0: not known */
 	__u64 stopping_cpu_ns;
@@ -81,7 +73,7 @@ struct gcpause_pause {
 };
 
 struct gcpause_cycle {
-	struct gcpause_head head;
+	struct go_event head;
 	__u64 start_ns, end_ns;
 	__u64 pause_ns;
 	__u64 assist_ns, assist_max_ns;
@@ -95,16 +87,11 @@ struct gcpause_cycle {
 };
 
 struct gcpause_assist {
-	struct gcpause_head head;
+	struct go_event head;
 	__u64 start_ns, end_ns;
 	struct gcpause_goroutine goroutine;
 	__u32 cycle;
 	__u32 reserved;
-};
-
-/* An exec. */
-struct gcpause_exec {
-	struct gcpause_head head;
 };
 
 /* What is wanted: set before the load. */
@@ -112,12 +99,9 @@ struct gcpause_filter {
 	__u64 reasons;         /* bit n: stwReason n, the last bit all from 63 on; REASON_TEXT passes always */
 	__u64 min_duration_ns; /* of pauses and assists */
 	__u32 cycles, assists; /* whether those are wanted, one by one */
-	__u32 all_execs;       /* those of any process, not only of the ones in `pids` */
-	__u32 reserved;
 };
 
-_Static_assert(sizeof(struct gcpause_binary) == 168, "wire struct");
-_Static_assert(sizeof(struct gcpause_head) == 32, "wire struct");
+_Static_assert(sizeof(struct gcpause_binary) == 176, "wire struct");
 _Static_assert(sizeof(struct gcpause_pause) == 120, "wire struct");
 _Static_assert(sizeof(struct gcpause_cycle) == 120, "wire struct");
 _Static_assert(sizeof(struct gcpause_assist) == 72, "wire struct");

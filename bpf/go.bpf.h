@@ -21,6 +21,10 @@
 #define GO_ARG2(ctx) ((ctx)->rcx)
 #define GO_ARG3(ctx) ((ctx)->rdi)
 #define GO_ARG4(ctx) ((ctx)->rsi)
+#define GO_ARG5(ctx) ((ctx)->r8)
+#define GO_ARG6(ctx) ((ctx)->r9)
+#define GO_ARG7(ctx) ((ctx)->r10)
+#define GO_ARG8(ctx) ((ctx)->r11)
 #define GO_G(ctx) ((ctx)->r14)
 #define GO_PC(ctx) ((ctx)->rip)
 
@@ -38,6 +42,10 @@ static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
 #define GO_ARG2(ctx) ((ctx)->regs[2])
 #define GO_ARG3(ctx) ((ctx)->regs[3])
 #define GO_ARG4(ctx) ((ctx)->regs[4])
+#define GO_ARG5(ctx) ((ctx)->regs[5])
+#define GO_ARG6(ctx) ((ctx)->regs[6])
+#define GO_ARG7(ctx) ((ctx)->regs[7])
+#define GO_ARG8(ctx) ((ctx)->regs[8])
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
 
@@ -50,6 +58,12 @@ static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
 #else
 #error "no Go registers known for this machine"
 #endif
+
+/* What every GO_PROCESS begins with (bpf/go_process.bpf.h). */
+struct go_process {
+	__u64 bias;              /* run-time address - address in the file */
+	__u32 index, generation; /* of the binary that speaks for it */
+};
 
 /* Reads a word of the process; 0 where it cannot be read, which is counted. */
 static __always_inline __u64 go_read_u64(__u64 address)

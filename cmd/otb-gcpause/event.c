@@ -58,11 +58,11 @@ const char *const event_field_names[] = {
 
 /* ---- records ---- */
 
-static void add_process(struct record *record, const struct gcpause_head *head, const struct process_facts *facts)
+static void add_process(struct record *record, const struct go_event *head, const struct process_facts *facts)
 {
-	char comm[GCPAUSE_COMM_SIZE + 1];
+	char comm[GO_COMM_SIZE + 1];
 
-	snprintf(comm, sizeof(comm), "%.*s", GCPAUSE_COMM_SIZE, (const char *)head->comm);
+	snprintf(comm, sizeof(comm), "%.*s", GO_COMM_SIZE, (const char *)head->comm);
 	record_add_uint(record, "pid", head->pid);
 	record_add_text(record, "comm", comm);
 	if (facts->container_id[0])
@@ -148,11 +148,11 @@ void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
 	columns[STOPPING].rank = columns[CYCLE].rank = several ? 1 : 0;
 }
 
-static void set_head(struct table *table, const struct gcpause_head *head, uint64_t wall_ns)
+static void set_head(struct table *table, const struct go_event *head, uint64_t wall_ns)
 {
 	table_set_time(table, AT, wall_ns);
 	table_set(table, PID, "%u", head->pid);
-	table_set(table, COMM, "%.*s", GCPAUSE_COMM_SIZE, (const char *)head->comm);
+	table_set(table, COMM, "%.*s", GO_COMM_SIZE, (const char *)head->comm);
 }
 
 static void set_cycle_number(struct table *table, uint32_t cycle)

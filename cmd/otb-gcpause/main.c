@@ -38,7 +38,7 @@ struct gcpause {
 	struct tracer tracer;
 	struct gcpause_bpf *bpf;
 	struct go_targets targets;
-	struct probes probes;
+	struct go_probes probes;
 	uint64_t execs_missed; /* as last seen */
 	struct summary summary;
 	struct table table;
@@ -49,7 +49,7 @@ struct gcpause {
 
 /* ---- what is known of where an event comes from ---- */
 
-static const struct go_target *target_of(const struct gcpause *tool, const struct gcpause_head *head)
+static const struct go_target *target_of(const struct gcpause *tool, const struct go_event *head)
 {
 	const struct go_target *target;
 
@@ -71,7 +71,7 @@ static const char *container_of(struct gcpause *tool, uint32_t pid)
 	return container->id;
 }
 
-static struct process_facts facts_of(struct gcpause *tool, const struct gcpause_head *head)
+static struct process_facts facts_of(struct gcpause *tool, const struct go_event *head)
 {
 	const struct go_target *target = target_of(tool, head);
 
@@ -82,7 +82,7 @@ static struct process_facts facts_of(struct gcpause *tool, const struct gcpause_
 }
 
 /* The function that a goroutine began with: what an id alone does not tell. */
-static const char *function_of(struct gcpause *tool, const struct gcpause_head *head,
+static const char *function_of(struct gcpause *tool, const struct go_event *head,
 			       const struct gcpause_goroutine *goroutine)
 {
 	const struct go_target *target = target_of(tool, head);
@@ -175,7 +175,7 @@ static void on_assist(struct gcpause *tool, const struct gcpause_assist *event)
 }
 
 /* The pid is that of another program now, which may be one to look at. */
-static void on_exec(struct gcpause *tool, const struct gcpause_head *head)
+static void on_exec(struct gcpause *tool, const struct go_event *head)
 {
 	tool->containers[head->pid % CONTAINERS_MAX].pid = 0;
 	if (tool->options.cli.n_pids)
@@ -187,15 +187,15 @@ static void on_exec(struct gcpause *tool, const struct gcpause_head *head)
 static void on_event(void *context, const void *data, size_t size)
 {
 	static const size_t sizes[] = {
+		[GO_EVENT_EXEC] = sizeof(struct go_event),
 		[GCPAUSE_PAUSE] = sizeof(struct gcpause_pause),
 		[GCPAUSE_CYCLE] = sizeof(struct gcpause_cycle),
 		[GCPAUSE_ASSIST] = sizeof(struct gcpause_assist),
-		[GCPAUSE_EXEC] = sizeof(struct gcpause_exec),
 	};
-	const struct gcpause_head *head = data;
+	const struct go_event *head = data;
 	struct gcpause *tool = context;
 
-	if (size < sizeof(*head) || head->kind > GCPAUSE_EXEC || size < sizes[head->kind] ||
+	if (size < sizeof(*head) || head->kind > GCPAUSE_ASSIST || size < sizes[head->kind] ||
 	    session_is_full(&tool->tracer.session))
 		return;
 	if (head->kind == GCPAUSE_PAUSE)
@@ -232,22 +232,21 @@ static bool on_attach(void *context, unsigned int index, const char *path, pid_t
 {
 	struct gcpause *tool = context;
 
-	return probes_prepare(&tool->probes, index, &tool->targets.targets[index].binary, path, loudly) &&
-	       probes_attach(&tool->probes, index, path, pid, loudly);
+	return probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, path, pid, loudly);
 }
 
 static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 {
 	struct gcpause *tool = context;
 
-	probes_detach(&tool->probes, gone);
+	go_probes_detach(&tool->probes, gone);
 }
 
 static void on_process(void *context, unsigned int index, pid_t pid)
 {
 	struct gcpause *tool = context;
 
-	probes_note_process(&tool->probes, index, pid);
+	go_probes_note_process(&tool->probes, index, pid);
 }
 
 /* ---- the run ---- */
@@ -260,6 +259,7 @@ static enum exit_code load(struct gcpause *tool)
 	if (!tool->bpf)
 		return tracer_refused(-errno);
 	memcpy((void *)&tool->bpf->rodata->filter, &tool->options.filter, sizeof(tool->options.filter));
+	tool->bpf->rodata->all_execs = !tool->options.cli.n_pids;
 	probes_configure(&tool->probes, tool->bpf);
 	tracer_take_object(&tool->tracer, tool->bpf->obj);
 	error = gcpause_bpf__load(tool->bpf);
@@ -320,7 +320,7 @@ static enum exit_code run(struct gcpause *tool)
 	if (code)
 		return code;
 	tracer_loop(&tool->tracer);
-	probes_detach_all(&tool->probes);
+	go_probes_detach_all(&tool->probes);
 	tracer_finish(&tool->tracer);
 	report(tool);
 	return EXIT_DONE;

@@ -98,7 +98,6 @@ static void check_combination(struct options *options, const struct argp_state *
 		argp_error(state, "--interval goes with --summary");
 	if (options->filter.assists && cli->summary)
 		argp_error(state, "--assists does not go with --summary");
-	options->filter.all_execs = !cli->n_pids;
 	options->filter.cycles = !cli->summary && !options->filter.reasons;
 	if (!options->filter.reasons)
 		for (unsigned int number = 0; number < REASON_NAMES_MAX; number++)

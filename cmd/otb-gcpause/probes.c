@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/otb-gcpause/probes.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
 #include <string.h>
 
 #include "bpf/gcpause.skel.h"
 #include "common/cli/diag.h"
 #include "common/go/layout.h"
-#include "common/go/site.h"
 #include "common/go/variables.h"
 
 /* gcAssistTimeSlack (runtime/mgcpacer.go): what an assist compares its P's time with at its end, in all releases. */
@@ -26,7 +22,7 @@ static const char *const function_names[FUNCTION_MAX] = {
 	[FORCEGCHELPER] = "runtime.forcegchelper",
 };
 
-static struct bpf_program *program_of(const struct gcpause_bpf *bpf, enum gcpause_probe probe)
+void probes_configure(struct go_probes *probes, struct gcpause_bpf *bpf)
 {
 	struct bpf_program *const programs[PROBE_MAX] = {
 		[PROBE_STOP_THE_WORLD] = bpf->progs.stop_the_world,
@@ -38,82 +34,40 @@ static struct bpf_program *program_of(const struct gcpause_bpf *bpf, enum gcpaus
 		[PROBE_ASSIST_END] = bpf->progs.assist_end,
 	};
 
-	return programs[probe];
-}
-
-void probes_configure(struct probes *probes, struct gcpause_bpf *bpf)
-{
-	probes->bpf = bpf;
-	probes->has_cookies = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
-	probes->has_multi = uprobe_multi_is_supported();
+	go_probes_configure(probes, bpf->obj, programs, PROBE_MAX);
 	bpf->rodata->has_cookies = probes->has_cookies;
-	for (unsigned int probe = 0; probes->has_multi && probe < PROBE_MAX; probe++)
-		uprobe_prepare_multi(program_of(bpf, (enum gcpause_probe)probe));
 }
 
 /* ---- where ---- */
 
-static bool add_place(struct probe_places *places, const struct go_binary *binary, uint64_t address)
-{
-	return places->n < PROBE_PLACES_MAX && image_offset(&binary->image, address, &places->offsets[places->n++]);
-}
-
-/* Behind a function's stack check. The programs test the check's flags, so a function without one does not fit. */
-static uint64_t place_entry(struct probe_places *places, const struct go_binary *binary,
-			    const struct go_function *function)
-{
-	struct site site;
-
-	if (!site_of_entry(binary, function, &site) || site.kind == SITE_ENTRY ||
-	    !add_place(places, binary, site.address))
-		return 0;
-	return site.address;
-}
-
-static uint64_t place_returns(struct probe_places *places, const struct go_binary *binary,
-			      const struct go_function *function)
-{
-	uint64_t addresses[SITE_RETURNS_MAX];
-	size_t n = site_of_returns(binary, function, addresses);
-
-	if (!n || n > PROBE_PLACES_MAX)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (!add_place(places, binary, addresses[i]))
-			return 0;
-	return addresses[0];
-}
-
-static uint64_t place_assist_end(struct probe_places *places, const struct go_binary *binary,
+static uint64_t place_assist_end(struct go_places *places, const struct go_binary *binary,
 				 const struct go_function *function)
 {
 	struct site site;
 
-	if (!site_of_comparison(binary, function, ASSIST_TIME_SLACK_NS, &site) ||
-	    !add_place(places, binary, site.address))
-		return 0;
-	return site.address;
+	return site_of_comparison(binary, function, ASSIST_TIME_SLACK_NS, &site)
+		       ? go_place_site(places, PROBE_ASSIST_END, binary, &site)
+		       : 0;
 }
 
-static void find_places(struct probed_target *target, struct gcpause_binary *config, const struct go_binary *binary,
+static void find_places(struct go_places *places, struct gcpause_binary *config, const struct go_binary *binary,
 			const struct go_function functions[FUNCTION_MAX])
 {
-	struct probe_places *places = target->places;
 	uint64_t *sites = (uint64_t *)config->sites;
 
-	memset(target->places, 0, sizeof(target->places));
-	sites[PROBE_START_THE_WORLD] = place_entry(&places[PROBE_START_THE_WORLD], binary, &functions[START_THE_WORLD]);
-	sites[PROBE_WORLD_STARTED] = place_returns(&places[PROBE_WORLD_STARTED], binary, &functions[START_THE_WORLD]);
-	sites[PROBE_START_CYCLE] = place_entry(&places[PROBE_START_CYCLE], binary, &functions[START_CYCLE]);
-	sites[PROBE_ASSIST] = place_entry(&places[PROBE_ASSIST], binary, &functions[ASSIST]);
-	sites[PROBE_ASSIST_END] = place_assist_end(&places[PROBE_ASSIST_END], binary, &functions[ASSIST]);
+	sites[PROBE_START_THE_WORLD] =
+		go_place_entry(places, PROBE_START_THE_WORLD, binary, &functions[START_THE_WORLD]);
+	sites[PROBE_WORLD_STARTED] = go_place_returns(places, PROBE_WORLD_STARTED, binary, &functions[START_THE_WORLD]);
+	sites[PROBE_START_CYCLE] = go_place_entry(places, PROBE_START_CYCLE, binary, &functions[START_CYCLE]);
+	sites[PROBE_ASSIST] = go_place_entry(places, PROBE_ASSIST, binary, &functions[ASSIST]);
+	sites[PROBE_ASSIST_END] = place_assist_end(places, binary, &functions[ASSIST]);
 	if (!sites[PROBE_ASSIST] || !sites[PROBE_ASSIST_END])
-		places[PROBE_ASSIST].n = places[PROBE_ASSIST_END].n = 0;
+		places->of[PROBE_ASSIST].n = places->of[PROBE_ASSIST_END].n = 0;
 	if (config->convention > CONVENTION_REASON)
 		return;
-	sites[PROBE_STOP_THE_WORLD] = place_entry(&places[PROBE_STOP_THE_WORLD], binary, &functions[STOP_THE_WORLD]);
+	sites[PROBE_STOP_THE_WORLD] = go_place_entry(places, PROBE_STOP_THE_WORLD, binary, &functions[STOP_THE_WORLD]);
 	sites[PROBE_MARK_TERMINATION] =
-		place_entry(&places[PROBE_MARK_TERMINATION], binary, &functions[MARK_TERMINATION]);
+		go_place_entry(places, PROBE_MARK_TERMINATION, binary, &functions[MARK_TERMINATION]);
 }
 
 /* ---- what the kernel side has to know ---- */
@@ -177,7 +131,7 @@ static void set_variables(struct gcpause_binary *config, const struct go_binary 
 	config->sched = symbol_of(binary, "runtime.sched");
 }
 
-static void describe(struct probed_target *target, struct gcpause_binary *config, const struct go_binary *binary,
+static void describe(struct go_places *places, struct gcpause_binary *config, const struct go_binary *binary,
 		     const struct go_function functions[FUNCTION_MAX])
 {
 	unsigned int minor = binary->version.minor;
@@ -190,7 +144,7 @@ static void describe(struct probed_target *target, struct gcpause_binary *config
 	go_layout_get(&layout, binary);
 	set_offsets(config, &layout);
 	set_variables(config, binary, &layout);
-	find_places(target, config, binary, functions);
+	find_places(places, config, binary, functions);
 }
 
 /* A pause takes its start and its end; everything else is more. */
@@ -224,72 +178,17 @@ static bool is_enough(const struct gcpause_binary *config, const char *path, boo
 	return enough;
 }
 
-bool probes_prepare(struct probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
-		    bool loudly)
+bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
+		   pid_t pid, bool loudly)
 {
 	struct go_function functions[FUNCTION_MAX] = { 0 };
 	struct gcpause_binary config;
-	uint32_t key = target;
+	struct go_places places = { 0 };
 
 	for (unsigned int i = 0; i < FUNCTION_MAX; i++)
 		functions[i].name = function_names[i];
 	go_functions_find(binary, functions, FUNCTION_MAX);
-	describe(&probes->targets[target], &config, binary, functions);
-	config.generation = ++probes->generation;
-	if (!is_enough(&config, path, loudly))
-		return false;
-	return !bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &key, &config, BPF_ANY);
-}
-
-/* ---- links ---- */
-
-bool probes_attach(struct probes *probes, unsigned int target, const char *path, pid_t pid, bool loudly)
-{
-	/* What ends a thing is attached before what begins it: nothing is seen to begin whose end is not. */
-	for (int probe = PROBE_MAX - 1; probe >= 0; probe--) {
-		const struct probe_places *places = &probes->targets[target].places[probe];
-		int error = uprobe_attach(&probes->links[target], program_of(probes->bpf, (enum gcpause_probe)probe),
-					  probes->has_multi, path, pid, places->offsets, places->n,
-					  probes->has_cookies ? target : 0);
-
-		if (!error)
-			continue;
-		/* Of all programs some have always just ended. */
-		diag_print_errno(loudly                                ? DIAG_ERROR
-				 : error == -ENOENT || error == -ESRCH ? DIAG_DEBUG
-								       : DIAG_WARN,
-				 error, "cannot attach to '%s'", path);
-		return false;
-	}
-	return true;
-}
-
-void probes_detach(struct probes *probes, const bool gone[GO_TARGETS_MAX])
-{
-	const struct gcpause_binary none = { 0 };
-	struct uprobe_links sets[GO_TARGETS_MAX];
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < GO_TARGETS_MAX; i++) {
-		if (!gone[i])
-			continue;
-		sets[n++] = probes->links[i];
-		probes->links[i] = (struct uprobe_links){ 0 };
-	}
-	uprobe_detach(sets, n);
-	for (uint32_t i = 0; i < GO_TARGETS_MAX; i++)
-		if (gone[i])
-			bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.binaries), &i, &none, BPF_ANY);
-}
-
-void probes_detach_all(struct probes *probes)
-{
-	uprobe_detach(probes->links, GO_TARGETS_MAX);
-}
-
-void probes_note_process(struct probes *probes, unsigned int target, pid_t pid)
-{
-	uint32_t key = (uint32_t)pid, value = target;
-
-	bpf_map_update_elem(bpf_map__fd(probes->bpf->maps.pids), &key, &value, BPF_ANY);
+	describe(&places, &config, binary, functions);
+	return is_enough(&config, path, loudly) && go_probes_tell(probes, target, &config.head) &&
+	       go_probes_attach(probes, target, &places, path, pid, loudly);
 }

@@ -39,7 +39,7 @@ static unsigned int bucket_of(uint32_t pid, const char *reason)
 static void group_describe(struct summary_group *group, const struct gcpause_pause *event,
 			   const struct process_facts *facts)
 {
-	snprintf(group->comm, sizeof(group->comm), "%.*s", GCPAUSE_COMM_SIZE, (const char *)event->head.comm);
+	snprintf(group->comm, sizeof(group->comm), "%.*s", GO_COMM_SIZE, (const char *)event->head.comm);
 	snprintf(group->container_id, sizeof(group->container_id), "%s", facts->container_id);
 	snprintf(group->go_version, sizeof(group->go_version), "%s", facts->go_version ? facts->go_version : "");
 }
