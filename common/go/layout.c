@@ -9,16 +9,62 @@
 
 /* ---- what is looked for ---- */
 
-enum owner { G, M, P, SCHED, CONTROLLER, WORK, OWNER_MAX };
+/* Every program has the runtime's; those behind them are the library's. */
+enum owner {
+	G,
+	M,
+	P,
+	SCHED,
+	CONTROLLER,
+	WORK,
+	REQUEST,
+	PATTERN,
+	URL,
+	RESPONSE,
+	CONN,
+	CLIENT_RESPONSE,
+	NET_CONN,
+	NETFD,
+	TCPADDR,
+	TLS_CONN,
+	H2_RESPONSE_WRITER,
+	H2_RWS,
+	H2_STREAM,
+	H2_SERVER_CONN,
+	SERVER_REQUEST,
+	STMT,
+	DRIVER_CONN,
+	OWNER_MAX,
+};
+enum { RUNTIME_OWNERS = REQUEST };
 
 /* Types by name; runtime.work is a variable, for its type has a name from 1.20 on only. */
-static const char *const owner_names[OWNER_MAX] = {
-	[G] = "runtime.g",
-	[M] = "runtime.m",
-	[P] = "runtime.p",
-	[SCHED] = "runtime.schedt",
-	[CONTROLLER] = "runtime.gcControllerState",
-	[WORK] = "runtime.work",
+static const struct owner_name {
+	const char *name, *later_name; /* NULL: there is only one */
+} owner_names[OWNER_MAX] = {
+	[G] = { "runtime.g", NULL },
+	[M] = { "runtime.m", NULL },
+	[P] = { "runtime.p", NULL },
+	[SCHED] = { "runtime.schedt", NULL },
+	[CONTROLLER] = { "runtime.gcControllerState", NULL },
+	[WORK] = { "runtime.work", NULL },
+	[REQUEST] = { "net/http.Request", NULL },
+	[PATTERN] = { "net/http.pattern", NULL },
+	[URL] = { "net/url.URL", NULL },
+	[RESPONSE] = { "net/http.response", NULL },
+	[CONN] = { "net/http.conn", NULL },
+	[CLIENT_RESPONSE] = { "net/http.Response", NULL },
+	[NET_CONN] = { "net.conn", NULL },
+	[NETFD] = { "net.netFD", NULL },
+	[TCPADDR] = { "net.TCPAddr", NULL },
+	[TLS_CONN] = { "crypto/tls.Conn", NULL },
+	[H2_RESPONSE_WRITER] = { "net/http.http2responseWriter", "net/http/internal/http2.responseWriter" },
+	[H2_RWS] = { "net/http.http2responseWriterState", "net/http/internal/http2.responseWriterState" },
+	[H2_STREAM] = { "net/http.http2stream", "net/http/internal/http2.stream" },
+	[H2_SERVER_CONN] = { "net/http.http2serverConn", "net/http/internal/http2.serverConn" },
+	[SERVER_REQUEST] = { "net/http/internal/http2.ServerRequest", NULL },
+	[STMT] = { "database/sql.Stmt", NULL },
+	[DRIVER_CONN] = { "database/sql.driverConn", NULL },
 };
 
 struct field {
@@ -30,6 +76,8 @@ static const struct field fields[GO_FIELD_MAX] = {
 	[GO_G_M] = { G, "m", NULL },
 	[GO_G_GOID] = { G, "goid", NULL },
 	[GO_G_STARTPC] = { G, "startpc", NULL },
+	[GO_G_PARENTGOID] = { G, "parentGoid", NULL },
+	[GO_G_ATOMICSTATUS] = { G, "atomicstatus", NULL },
 	[GO_M_CURG] = { M, "curg", NULL },
 	[GO_M_PREEMPTOFF] = { M, "preemptoff", NULL },
 	[GO_WORK_CYCLES] = { WORK, "cycles", NULL },
@@ -45,6 +93,50 @@ static const struct field fields[GO_FIELD_MAX] = {
 	[GO_SCHED_GFREE_N] = { SCHED, "gFree.n", "gFree.stack.size" },
 	[GO_SCHED_GFREE_NO_STACK] = { SCHED, "gFree.noStack.size", NULL },
 	[GO_P_GFREE_N] = { P, "gFree.n", "gFree.size" },
+	[GO_REQUEST_METHOD] = { REQUEST, "Method", NULL },
+	[GO_REQUEST_URL] = { REQUEST, "URL", NULL },
+	[GO_REQUEST_PROTO_MAJOR] = { REQUEST, "ProtoMajor", NULL },
+	[GO_REQUEST_HEADER] = { REQUEST, "Header", NULL },
+	[GO_REQUEST_HOST] = { REQUEST, "Host", NULL },
+	[GO_REQUEST_REMOTE_ADDR] = { REQUEST, "RemoteAddr", NULL },
+	[GO_REQUEST_REQUEST_URI] = { REQUEST, "RequestURI", NULL },
+	[GO_REQUEST_TLS] = { REQUEST, "TLS", NULL },
+	[GO_REQUEST_PATTERN] = { REQUEST, "Pattern", NULL },
+	[GO_REQUEST_PAT] = { REQUEST, "pat", NULL },
+	[GO_PATTERN_STR] = { PATTERN, "str", NULL },
+	[GO_URL_SCHEME] = { URL, "Scheme", NULL },
+	[GO_URL_HOST] = { URL, "Host", NULL },
+	[GO_URL_PATH] = { URL, "Path", NULL },
+	[GO_URL_RAW_QUERY] = { URL, "RawQuery", NULL },
+	[GO_URL_RAW_PATH] = { URL, "RawPath", NULL },
+	[GO_RESPONSE_CONN] = { RESPONSE, "conn", NULL },
+	[GO_RESPONSE_REQ] = { RESPONSE, "req", NULL },
+	[GO_RESPONSE_STATUS] = { RESPONSE, "status", NULL },
+	[GO_CONN_RWC] = { CONN, "rwc", NULL },
+	[GO_CONN_TLS_STATE] = { CONN, "tlsState", NULL },
+	[GO_CONN_REMOTE_ADDR] = { CONN, "remoteAddr", NULL },
+	[GO_CLIENT_RESPONSE_STATUS_CODE] = { CLIENT_RESPONSE, "StatusCode", NULL },
+	[GO_CLIENT_RESPONSE_PROTO_MAJOR] = { CLIENT_RESPONSE, "ProtoMajor", NULL },
+	[GO_NET_CONN_FD] = { NET_CONN, "fd", NULL },
+	[GO_NETFD_LADDR] = { NETFD, "laddr", NULL },
+	[GO_NETFD_RADDR] = { NETFD, "raddr", NULL },
+	[GO_TCPADDR_IP] = { TCPADDR, "IP", NULL },
+	[GO_TCPADDR_PORT] = { TCPADDR, "Port", NULL },
+	[GO_TLS_CONN_CONN] = { TLS_CONN, "conn", NULL },
+	[GO_H2_RESPONSE_WRITER_RWS] = { H2_RESPONSE_WRITER, "rws", NULL },
+	[GO_H2_RWS_STREAM] = { H2_RWS, "stream", NULL },
+	[GO_H2_RWS_REQ] = { H2_RWS, "req", NULL },
+	[GO_H2_RWS_STATUS] = { H2_RWS, "status", NULL },
+	[GO_H2_STREAM_ID] = { H2_STREAM, "id", NULL },
+	[GO_H2_SERVER_CONN_CONN] = { H2_SERVER_CONN, "conn", NULL },
+	[GO_SERVER_REQUEST_METHOD] = { SERVER_REQUEST, "Method", NULL },
+	[GO_SERVER_REQUEST_URL] = { SERVER_REQUEST, "URL", NULL },
+	[GO_SERVER_REQUEST_HEADER] = { SERVER_REQUEST, "Header", NULL },
+	[GO_SERVER_REQUEST_HOST] = { SERVER_REQUEST, "Host", NULL },
+	[GO_SERVER_REQUEST_REMOTE_ADDR] = { SERVER_REQUEST, "RemoteAddr", NULL },
+	[GO_SERVER_REQUEST_TLS] = { SERVER_REQUEST, "TLS", NULL },
+	[GO_STMT_QUERY] = { STMT, "query", NULL },
+	[GO_DRIVER_CONN_CI] = { DRIVER_CONN, "ci", NULL },
 };
 
 /* ---- from the DWARF ---- */
@@ -198,8 +290,26 @@ static int32_t find_offset(const Dwarf_Die *owner, const char *path)
 	}
 }
 
+/* What a file's DWARF says of the owners; where `found` has no bit for one, it is not there. */
+struct owners {
+	Dwarf_Die entries[OWNER_MAX];
+	unsigned int found;
+};
+
+static bool has_owner(const struct owners *owners, enum owner owner)
+{
+	return owners->found & 1U << owner;
+}
+
+static bool is_name_of(enum owner owner, const char *name)
+{
+	const struct owner_name *names = &owner_names[owner];
+
+	return !strcmp(name, names->name) || (names->later_name && !strcmp(name, names->later_name));
+}
+
 /* Takes an entry that is one of the owners; the first of a name counts. */
-static void take_owner(Dwarf_Die *entry, Dwarf_Die owners[OWNER_MAX], unsigned int *found)
+static void take_owner(Dwarf_Die *entry, struct owners *owners)
 {
 	int tag = dwarf_tag(entry);
 	const char *name;
@@ -208,53 +318,61 @@ static void take_owner(Dwarf_Die *entry, Dwarf_Die owners[OWNER_MAX], unsigned i
 		return;
 	name = dwarf_diename(entry);
 	for (unsigned int i = 0; name && i < OWNER_MAX; i++) {
-		if (*found & 1U << i || (tag == DW_TAG_variable) != (i == WORK) || strcmp(name, owner_names[i]) != 0)
+		if (has_owner(owners, i) || (tag == DW_TAG_variable) != (i == WORK) || !is_name_of(i, name))
 			continue;
-		if (tag == DW_TAG_variable && !entry_type(entry, &owners[i]))
+		if (tag == DW_TAG_variable && !entry_type(entry, &owners->entries[i]))
 			return;
 		if (tag == DW_TAG_structure_type)
-			owners[i] = *entry;
-		*found |= 1U << i;
+			owners->entries[i] = *entry;
+		owners->found |= 1U << i;
 	}
 }
 
-/* Looks through the units of the package runtime: they hold its variables, and one of them all types. */
-static bool find_owners(Dwarf *dwarf, Dwarf_Die owners[OWNER_MAX])
+/* Looks through the units of the package runtime: they hold its variables, and one of them all types, the library's
+ * too. True where all of the runtime's are there. */
+static bool find_owners(Dwarf *dwarf, struct owners *owners)
 {
-	const unsigned int all = (1U << OWNER_MAX) - 1;
-	unsigned int found = 0, units = 0, entries = 0;
+	const unsigned int all = (1U << OWNER_MAX) - 1, runtime = (1U << RUNTIME_OWNERS) - 1;
+	unsigned int units = 0, entries = 0;
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die entry;
 
-	while (found != all && units++ < UNITS_MAX &&
+	owners->found = 0;
+	while (owners->found != all && units++ < UNITS_MAX &&
 	       dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &entry, NULL) == 0) {
 		const char *name = dwarf_tag(&entry) == DW_TAG_compile_unit ? dwarf_diename(&entry) : NULL;
 
 		if (!name || strcmp(name, "runtime") != 0 || dwarf_child(&entry, &entry))
 			continue;
 		do
-			take_owner(&entry, owners, &found);
-		while (found != all && ++entries < ENTRIES_MAX && dwarf_siblingof(&entry, &entry) == 0);
+			take_owner(&entry, owners);
+		while (owners->found != all && ++entries < ENTRIES_MAX && dwarf_siblingof(&entry, &entry) == 0);
 	}
-	return found == all;
+	return (owners->found & runtime) == runtime;
+}
+
+static int32_t find_field(const struct owners *owners, const struct field *field)
+{
+	const Dwarf_Die *owner = &owners->entries[field->owner];
+	int32_t offset;
+
+	if (!has_owner(owners, field->owner))
+		return GO_OFFSET_NONE;
+	offset = find_offset(owner, field->path);
+	return offset == GO_OFFSET_NONE && field->later_path ? find_offset(owner, field->later_path) : offset;
 }
 
 static bool read_dwarf(struct go_layout *layout, Elf *elf)
 {
 	Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
-	Dwarf_Die owners[OWNER_MAX];
+	struct owners owners;
 	bool found;
 
 	if (!dwarf)
 		return false;
-	found = strings_end(elf) && find_owners(dwarf, owners);
-	for (unsigned int i = 0; found && i < GO_FIELD_MAX; i++) {
-		const struct field *field = &fields[i];
-
-		layout->offsets[i] = find_offset(&owners[field->owner], field->path);
-		if (layout->offsets[i] == GO_OFFSET_NONE && field->later_path)
-			layout->offsets[i] = find_offset(&owners[field->owner], field->later_path);
-	}
+	found = strings_end(elf) && find_owners(dwarf, &owners);
+	for (unsigned int i = 0; found && i < GO_FIELD_MAX; i++)
+		layout->offsets[i] = find_field(&owners, &fields[i]);
 	dwarf_end(dwarf);
 	return found;
 }
