@@ -150,3 +150,10 @@ bool code_is_branch(const struct code *code, const cs_insn *instruction)
 		return is_arm64_branch(instruction);
 	return (opcode[0] & 0xf0) == 0x70 || (opcode[0] == 0x0f && (opcode[1] & 0xf0) == 0x80);
 }
+
+bool code_is_arm64_move(const cs_insn *instruction)
+{
+	static const char *const names[] = { "mov", "movz", "orr", NULL };
+
+	return is_one_of(instruction, names);
+}

@@ -81,14 +81,6 @@ static bool is_arm64_stackguard(const cs_arm64_op *operand)
 	       operand->mem.index == ARM64_REG_INVALID && is_stackguard(operand->mem.disp);
 }
 
-/* "mov" has several encodings, and capstone 4 and 5 do not agree on which to call so. */
-static bool is_arm64_move(const cs_insn *instruction)
-{
-	const char *name = instruction->mnemonic;
-
-	return !strcmp(name, "mov") || !strcmp(name, "movz") || !strcmp(name, "orr");
-}
-
 static enum step step_arm64(struct check *check, const cs_insn *instruction)
 {
 	const cs_arm64 *arm64 = &instruction->detail->arm64;
@@ -102,7 +94,7 @@ static enum step step_arm64(struct check *check, const cs_insn *instruction)
 		return STEP_IN_CHECK;
 	}
 	/* A large frame's size comes into x27 first, in one or two pieces. */
-	if ((is_arm64_move(instruction) || !strcmp(name, "movk")) && is_arm64_register(to, ARM64_REG_X27))
+	if ((code_is_arm64_move(instruction) || !strcmp(name, "movk")) && is_arm64_register(to, ARM64_REG_X27))
 		return STEP_IN_CHECK;
 	if (!strcmp(name, "mov") || !strcmp(name, "sub") || !strcmp(name, "subs")) { /* lowest, sp, #frame or x27 */
 		if (to->type != ARM64_OP_REG || !is_arm64_register(from, ARM64_REG_SP))
@@ -235,7 +227,8 @@ static bool is_arm64_constant(const cs_insn *instruction, int64_t value, unsigne
 	bool is_loaded = *holder && is_arm64_register(&operands[1], *holder);
 
 	*holder = 0;
-	if (is_arm64_move(instruction) && operands[0].type == ARM64_OP_REG && is_arm64_immediate(&operands[1], value))
+	if (code_is_arm64_move(instruction) && operands[0].type == ARM64_OP_REG &&
+	    is_arm64_immediate(&operands[1], value))
 		*holder = operands[0].reg;
 	return !strcmp(instruction->mnemonic, "cmp") && (is_loaded || is_arm64_immediate(&operands[1], value));
 }
@@ -262,6 +255,91 @@ bool site_find_comparison(const struct code *code, int64_t value, struct site *s
 	n = code_is_done(&walk) ? n : 0;
 	code_walk_end(&walk);
 	return n == 1;
+}
+
+/* ---- a new goroutine ---- */
+
+/* The second word of g.stack, with which g begins, in every release. */
+enum { STACK_HI = 8 };
+
+/* How far the comparison of a g's stack.hi with 0 has come. Registers are capstone's numbers, 0 for none. */
+struct stack_test {
+	unsigned int g;
+	unsigned int loaded; /* arm64: holds stack.hi, to be compared */
+};
+
+/* cmpq $0, STACK_HI(g); then je or jne */
+static bool test_amd64(struct stack_test *test, const cs_insn *instruction)
+{
+	const cs_x86 *x86 = &instruction->detail->x86;
+	const cs_x86_op *to = &x86->operands[0], *from = &x86->operands[1];
+
+	if (test->g && (instruction->id == X86_INS_JE || instruction->id == X86_INS_JNE))
+		return true;
+	test->g = 0;
+	if (instruction->id == X86_INS_CMP && to->type == X86_OP_MEM && to->size == 8 && to->mem.disp == STACK_HI &&
+	    to->mem.index == X86_REG_INVALID && to->mem.segment == X86_REG_INVALID && from->type == X86_OP_IMM &&
+	    from->imm == 0)
+		test->g = to->mem.base;
+	return false;
+}
+
+/* ldr loaded, [g, #STACK_HI]; then cbz or cbnz loaded */
+static bool test_arm64(struct stack_test *test, const cs_insn *instruction)
+{
+	const cs_arm64 *arm64 = &instruction->detail->arm64;
+	const cs_arm64_op *to = &arm64->operands[0], *from = &arm64->operands[1];
+	const char *name = instruction->mnemonic;
+
+	if (test->g && (!strcmp(name, "cbz") || !strcmp(name, "cbnz")) && is_arm64_register(to, test->loaded))
+		return true;
+	*test = (struct stack_test){ 0 };
+	if (!strcmp(name, "ldr") && to->type == ARM64_OP_REG && to->reg >= ARM64_REG_X0 && to->reg <= ARM64_REG_X28 &&
+	    from->type == ARM64_OP_MEM && from->mem.disp == STACK_HI && from->mem.index == ARM64_REG_INVALID &&
+	    from->mem.base != to->reg && !arm64->writeback)
+		*test = (struct stack_test){ from->mem.base, to->reg };
+	return false;
+}
+
+/* The number of the argument that Go's ABI passes in a register (src/cmd/compile/abi-internal.md). */
+static bool find_argument(enum image_machine machine, unsigned int reg, unsigned int *argument)
+{
+	static const unsigned int amd64[] = {
+		X86_REG_RAX, X86_REG_RBX, X86_REG_RCX, X86_REG_RDI, X86_REG_RSI,
+		X86_REG_R8,  X86_REG_R9,  X86_REG_R10, X86_REG_R11,
+	};
+
+	*argument = reg - ARM64_REG_X0;
+	if (machine == IMAGE_ARM64)
+		return reg >= ARM64_REG_X0 && reg <= ARM64_REG_X15;
+	for (*argument = 0; *argument < sizeof(amd64) / sizeof(amd64[0]); ++*argument)
+		if (amd64[*argument] == reg)
+			return true;
+	return false;
+}
+
+bool site_find_new_goroutine(const struct code *code, struct site *site, unsigned int *reg)
+{
+	struct stack_test test = { 0 };
+	const cs_insn *instruction;
+	struct code_walk walk;
+	unsigned int n = 0, g = 0;
+
+	if (!code_walk_begin(&walk, code))
+		return false;
+	while ((instruction = code_next(&walk))) {
+		if (code_is_nop(code, instruction))
+			continue;
+		if (code->machine == IMAGE_AMD64 ? test_amd64(&test, instruction) : test_arm64(&test, instruction)) {
+			*site = (struct site){ instruction->address, SITE_INSIDE };
+			g = test.g;
+			n++;
+			test = (struct stack_test){ 0 };
+		}
+	}
+	n = code_is_done(&walk) ? n : 0;
+	code_walk_end(&walk);
+	return n == 1 && find_argument(code->machine, g, reg);
 }
 
 /* ---- in a file ---- */
@@ -300,6 +378,19 @@ bool site_of_comparison(const struct go_binary *binary, const struct go_function
 	if (!code_load(&code, binary, function))
 		return false;
 	found = site_find_comparison(&code, value, site);
+	code_unload(&code);
+	return found;
+}
+
+bool site_of_new_goroutine(const struct go_binary *binary, const struct go_function *function, struct site *site,
+			   unsigned int *reg)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_new_goroutine(&code, site, reg);
 	code_unload(&code);
 	return found;
 }

@@ -12,7 +12,7 @@
  *	              C clear or Z set)
  *	SITE_ENTRY    the first instruction of a function that has no stack check: it runs once
  *
- * A fourth, SITE_INSIDE, is in the middle of a function: see site_of_comparison().
+ * A fourth, SITE_INSIDE, is in the middle of a function: see site_of_comparison() and site_of_new_goroutine().
  *
  * Arguments are still in their registers at every site. A site is decoded from the code of each file (capstone): it
  * moves between patch releases.
@@ -45,10 +45,18 @@ size_t site_of_returns(const struct go_binary *binary, const struct go_function 
 bool site_of_comparison(const struct go_binary *binary, const struct go_function *function, int64_t value,
 			struct site *site);
 
+/* The place in runtime.newproc1 where a goroutine has been made: the conditional jump right behind the comparison of
+ * its g.stack.hi with 0 (runtime/proc.go: "newg missing stack"). *reg is the register that points to its g there, as
+ * the number of the argument that Go's ABI passes in it: 0 for AX or x0, where it is in Go 1.17 to 1.27. False unless
+ * there is exactly one such place. */
+bool site_of_new_goroutine(const struct go_binary *binary, const struct go_function *function, struct site *site,
+			   unsigned int *reg);
+
 /* The same for code that is in memory. */
 struct code;
 bool site_find_entry(const struct code *code, struct site *site);
 size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX]);
 bool site_find_comparison(const struct code *code, int64_t value, struct site *site);
+bool site_find_new_goroutine(const struct code *code, struct site *site, unsigned int *reg);
 
 #endif

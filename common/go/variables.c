@@ -232,6 +232,79 @@ bool variables_find_cycles(const struct code *trigger_test, const struct code *s
 	return true;
 }
 
+/* ---- wroteHeader = true; status = code ---- */
+
+static const int64_t STATUS_MAX = 4096;
+
+/* How far it has come. Registers are 0 for none. */
+struct mark {
+	unsigned int one;  /* arm64: holds the 1 that is to be stored */
+	unsigned int base; /* points to the struct in which a byte was set to 1 */
+};
+
+/* movb $1, OFFSET(base); mov %reg, OFFSET(base) */
+static bool mark_amd64(struct mark *mark, const cs_insn *instruction, int64_t *offset)
+{
+	const cs_x86_op *to = &instruction->detail->x86.operands[0], *from = &instruction->detail->x86.operands[1];
+	unsigned int base = mark->base;
+
+	mark->base = 0;
+	if (instruction->id != X86_INS_MOV || to->type != X86_OP_MEM || to->mem.index != X86_REG_INVALID ||
+	    to->mem.segment != X86_REG_INVALID || to->mem.base == X86_REG_RSP || to->mem.base == X86_REG_RIP)
+		return false;
+	*offset = to->mem.disp;
+	if (to->size == 1 && from->type == X86_OP_IMM && from->imm == 1)
+		mark->base = to->mem.base;
+	return base && to->mem.base == base && to->size == 8 && from->type == X86_OP_REG;
+}
+
+/* mov w, #1; strb w, [base, #OFFSET]; str x, [base, #OFFSET] */
+static bool mark_arm64(struct mark *mark, const cs_insn *instruction, int64_t *offset)
+{
+	const cs_arm64 *arm64 = &instruction->detail->arm64;
+	const cs_arm64_op *to = &arm64->operands[0], *from = &arm64->operands[1];
+	struct mark before = *mark;
+
+	*mark = (struct mark){ 0 };
+	if (code_is_arm64_move(instruction) && is_half(to) && from->type == ARM64_OP_IMM && from->imm == 1)
+		mark->one = to->reg;
+	if (to->type != ARM64_OP_REG || from->type != ARM64_OP_MEM || from->mem.index != ARM64_REG_INVALID ||
+	    from->mem.base == ARM64_REG_SP || arm64->writeback)
+		return false;
+	*offset = from->mem.disp;
+	if (!strcmp(instruction->mnemonic, "strb") && to->reg == before.one)
+		mark->base = from->mem.base;
+	return before.base && from->mem.base == before.base && !strcmp(instruction->mnemonic, "str") &&
+	       to->reg >= ARM64_REG_X0 && to->reg <= ARM64_REG_X28;
+}
+
+bool variables_find_status(const struct code *write_header, int32_t *offset)
+{
+	struct mark mark = { 0 };
+	const cs_insn *instruction;
+	struct code_walk walk;
+	unsigned int n = 0;
+	int64_t at, status = 0;
+
+	if (!code_walk_begin(&walk, write_header))
+		return false;
+	while ((instruction = code_next(&walk))) {
+		if (code_is_nop(write_header, instruction))
+			continue;
+		if (write_header->machine == IMAGE_AMD64 ? mark_amd64(&mark, instruction, &at)
+							 : mark_arm64(&mark, instruction, &at)) {
+			status = at;
+			n++;
+		}
+	}
+	n = code_is_done(&walk) ? n : 0;
+	code_walk_end(&walk);
+	if (n != 1 || status < 0 || status > STATUS_MAX)
+		return false;
+	*offset = (int32_t)status;
+	return true;
+}
+
 /* ---- in a file ---- */
 
 static bool is_writable(const struct image *image, uint64_t address)
@@ -282,4 +355,18 @@ bool go_work_cycles_address(const struct go_binary *binary, const struct go_layo
 		*address += (uint64_t)offset;
 	}
 	return is_writable(&binary->image, *address);
+}
+
+bool go_response_status_offset(const struct go_binary *binary, int32_t *offset)
+{
+	struct go_function function = { .name = "net/http.(*response).WriteHeader" };
+	struct code code;
+	bool found;
+
+	go_functions_find(binary, &function, 1);
+	if (!code_load(&code, binary, &function))
+		return false;
+	found = variables_find_status(&code, offset);
+	code_unload(&code);
+	return found;
 }
