@@ -152,6 +152,7 @@ struct trace_event_raw_tcp_retransmit_skb {
 };
 
 struct files_struct;
+struct mm_struct;
 
 struct task_struct {
 	int pid, tgid;
@@ -159,6 +160,7 @@ struct task_struct {
 	__u64 start_time;
 	struct task_struct *group_leader;
 	struct files_struct *files;
+	struct mm_struct *mm;
 };
 
 struct file {

@@ -33,15 +33,18 @@ static __always_inline void counter_add(__u32 counter, __u64 n)
 		__sync_fetch_and_add(value, n);
 }
 
-/* Submits without a wake-up while less than a quarter of the buffer waits: the reader also looks by a timer, and one
- * wake-up per event would cost more than the events. */
+/* No wake-up while less than a quarter of the buffer waits: the reader also looks by a timer, and one wake-up per event
+ * would cost more than the events. */
+static __always_inline __u64 ring_flags(void)
+{
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void ring_submit(void *event)
 {
-	__u64 flags = BPF_RB_NO_WAKEUP;
-
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4)
-		flags = BPF_RB_FORCE_WAKEUP;
-	bpf_ringbuf_submit(event, flags);
+	bpf_ringbuf_submit(event, ring_flags());
 }
 
 #endif

@@ -137,17 +137,6 @@ static struct {
 
 /* ---- values ---- */
 
-/* The parsers of common know no fractions; these are strict as well. */
-static bool parse_fraction(const char *text, double max, double *value)
-{
-	char *end;
-
-	if (!(*text >= '0' && *text <= '9') || text[strspn(text, "0123456789.eE+-")])
-		return false;
-	*value = strtod(text, &end);
-	return !*end && isfinite(*value) && *value >= 0 && *value <= max;
-}
-
 /* "100/s", "6000/m", "10/h". */
 static bool parse_rate(const char *text, double *per_second)
 {

@@ -307,6 +307,7 @@ void tracer_report_loss(struct tracer *tracer)
 	report_missed(tracer);
 	report_lost(tracer, "map", counter_advance(tracer, COUNTER_LOST_MAP), 0);
 	report_lost(tracer, "fault", counter_advance(tracer, COUNTER_LOST_FAULT), 0);
+	report_lost(tracer, "headers", counter_advance(tracer, COUNTER_LOST_HEADERS), 0);
 	report_suppressed(tracer);
 }
 
@@ -318,6 +319,7 @@ struct record *tracer_begin_stats(struct tracer *tracer)
 
 	lost += tracer_counter(tracer, COUNTER_LOST_RINGBUF);
 	lost += tracer_counter(tracer, COUNTER_LOST_MAP) + tracer_counter(tracer, COUNTER_LOST_FAULT);
+	lost += tracer_counter(tracer, COUNTER_LOST_HEADERS);
 	record_add_uint(record, "duration_ns", clock_monotonic_ns() - tracer->session.started_ns);
 	record_add_uint(record, "seen", tracer_counter(tracer, COUNTER_SEEN));
 	record_add_uint(record, "written", tracer->session.written);

@@ -2,6 +2,8 @@
 #include "common/cli/parse.h"
 
 #include <arpa/inet.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define YEAR_NS (365 * 24 * 3600 * UINT64_C(1000000000))
@@ -86,6 +88,16 @@ static bool take_fraction(const char **text, uint64_t *billionths)
 		digits *= 10;
 	*billionths = digits;
 	return true;
+}
+
+bool parse_fraction(const char *text, double max, double *value)
+{
+	char *end;
+
+	if (!(*text >= '0' && *text <= '9') || text[strspn(text, "0123456789.eE+-")])
+		return false;
+	*value = strtod(text, &end);
+	return !*end && isfinite(*value) && *value >= 0 && *value <= max;
 }
 
 bool parse_duration(const char *text, uint64_t *ns)

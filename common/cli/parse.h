@@ -19,6 +19,9 @@ struct cidr {
 /* Decimal, min..max. */
 bool parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
+/* "0.01", "1e-3": a decimal from 0 to `max`. */
+bool parse_fraction(const char *text, double max, double *value);
+
 /* "500ms", "10s", "1m30s", "1.5s"; units ns, us, ms, s, m, h, d in falling order, each once; a bare number is seconds.
  * At least one nanosecond, at most a year. */
 bool parse_duration(const char *text, uint64_t *ns);

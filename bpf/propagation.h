@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The headers in which a caller names its span and says whether it is sampled: traceparent and tracestate (W3C Trace
+ * Context Level 2, sections 3.2 and 3.3), b3 and X-B3-* (openzipkin/b3-propagation), and what OpenTelemetry's sampling
+ * keeps in a tracestate (specification/trace/tracestate-handling.md). For BPF programs and for user space alike.
+ *
+ * A header is given as a buffer, of which the first min(length, size) bytes are the header's and the rest may be
+ * anything, and the length of the header, which may be more than the buffer holds. Up to HEADER_BLANKS_MAX blanks (space
+ * and tab) before and behind it do not matter; with more it is malformed. What is malformed leaves anything in what
+ * would have been the result.
+ *
+ * To the verifier: the buffers and the struct tracestate_sampling lie in map values, since reads from the stack at
+ * offsets that vary need 5.12. IDs are read without a branch, so that there is one path through them. The scan of a
+ * tracestate branches on every byte, but keeps all it knows in the map value, into which the verifier does not look: it
+ * takes the paths for one again after each byte.
+ */
+#ifndef OTB_BPF_PROPAGATION_H
+#define OTB_BPF_PROPAGATION_H
+
+#include <linux/stddef.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+/* What has to be read of each header; powers of two. */
+enum {
+	TRACEPARENT_SIZE = 64,
+	B3_SIZE = 128,
+	B3_TRACE_ID_SIZE = 64,
+	B3_SPAN_ID_SIZE = 32,
+	B3_WORD_SIZE = 16,
+	TRACESTATE_SIZE = 256,
+};
+
+enum { HEADER_BLANKS_MAX = 8 };
+
+enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
+
+enum {
+	PARENT_SAMPLED = 1,
+	PARENT_RANDOM = 2, /* the last 7 bytes of the trace ID are random; only a traceparent says so */
+	PARENT_NOT_SAMPLED = 4,
+	PARENT_DEBUG = 8, /* sampled, and more than that; only B3 says so */
+};
+
+struct trace_parent {
+	__u8 trace_id[TRACE_ID_BYTES]; /* one of 64 bits is in the last 8 bytes */
+	__u8 span_id[SPAN_ID_BYTES];
+	__u8 flags; /* PARENT_*; neither sampled nor not: the decision is left to us, as B3 may */
+};
+
+enum parent_result {
+	PARENT_NONE,     /* malformed, or nothing there: a trace begins here */
+	PARENT_DECISION, /* flags alone, one of sampled and not sampled: for the trace that begins here */
+	PARENT_FOUND,
+};
+
+/* The headers X-B3-*. X-B3-ParentSpanId, which says nothing of the parent, is not asked for. */
+struct b3_multi {
+	char trace_id[B3_TRACE_ID_SIZE], span_id[B3_SPAN_ID_SIZE];
+	char sampled[B3_WORD_SIZE], flags[B3_WORD_SIZE];
+	__u32 trace_id_length, span_id_length, sampled_length,
+		flags_length; /* B3_ABSENT: no such header; 0: an empty one */
+};
+
+#define B3_ABSENT 0xffffffffU
+
+enum { SAMPLING_THRESHOLD = 1, SAMPLING_RANDOMNESS = 2 };
+
+struct tracestate_sampling {
+	__u64 threshold, randomness; /* T and R, 56 bits each, where they are found */
+	__u32 found;                 /* SAMPLING_* */
+	/* Where the scan is. A part is a member of the list, or, in the member ot, one of its own list. */
+	__u32 name;   /* the first bytes of the part */
+	__u64 value;  /* the hexadecimal digits behind them */
+	__u64 wrong;  /* not 0: they are none */
+	__u32 length; /* of the part, without blanks around it */
+	__u32 seen;   /* SAMPLING_*, also malformed ones: the first of a key counts */
+	__u8 gap;     /* there are blanks in the value, or behind it */
+	__u8 in_ot, seen_ot;
+};
+
+enum { PART_NAME_LENGTH = 3 }; /* of "ot=", "th:" and "rv:" */
+
+/* ---- Bytes ---- */
+
+/* The compiler would turn arithmetic on a number that it knows the range of into a comparison, and that into a branch. */
+static __always_inline __u64 number_hide(__u64 number)
+{
+	asm volatile("" : "+r"(number));
+	return number;
+}
+
+/* 1 if a byte is this character, else 0. */
+static __always_inline __u64 byte_is(__u8 byte, char wanted)
+{
+	return (number_hide(byte ^ (__u8)wanted) - 1) >> 63;
+}
+
+static __always_inline __u64 byte_is_blank(char c)
+{
+	return byte_is((__u8)c, ' ') | byte_is((__u8)c, '\t');
+}
+
+/* The value of a lower-case hexadecimal digit; with another character it sets *wrong. */
+static __always_inline __u64 hex_digit(char c, __u64 *wrong)
+{
+	__u64 byte = number_hide((__u8)c);
+	__u64 is_decimal = ~(byte - '0') & (byte - '9' - 1),
+	      is_letter = ~(byte - 'a') & (byte - 'f' - 1); /* in bit 63 */
+
+	*wrong |= ~(is_decimal | is_letter) >> 63;
+	return (byte & 0xf) + 9 * (byte >> 6);
+}
+
+static __always_inline __u8 hex_byte(const char *text, __u64 *wrong)
+{
+	__u64 high = hex_digit(text[0], wrong);
+
+	return (__u8)(high << 4 | hex_digit(text[1], wrong));
+}
+
+/* Reads 2 * size digits. Returns what is not 0 if one of the bytes is not. */
+static __always_inline __u64 hex_bytes(const char *text, __u8 *bytes, __u32 size, __u64 *wrong)
+{
+	__u64 any = 0;
+
+	for (__u32 i = 0; i < size; i++) {
+		bytes[i] = hex_byte(text + 2 * i, wrong);
+		any |= bytes[i];
+	}
+	return any;
+}
+
+/* How many blanks a header begins with, up to HEADER_BLANKS_MAX. */
+static __always_inline __u64 header_start(const char *text)
+{
+	__u64 start = 0;
+
+	for (__u32 i = 0; i < HEADER_BLANKS_MAX; i++)
+		start += byte_is_blank(text[start]);
+	return start;
+}
+
+/* Where the blanks begin that a header ends with. One that the buffer does not hold ends with none. */
+static __always_inline __u64 header_end(const char *text, __u32 size, __u64 length)
+{
+	__u64 end = length;
+
+	if (length > size)
+		return length;
+	for (__u32 i = 0; i < HEADER_BLANKS_MAX; i++)
+		end -= byte_is_blank(text[number_hide(end - 1) & (size - 1)]);
+	return end;
+}
+
+/* The length of a header without its blanks; 0 if there is nothing else. */
+static __always_inline __u64 header_trim(const char *text, __u32 size, __u64 length, __u64 *start)
+{
+	*start = header_start(text);
+	return *start < length ? header_end(text, size, length) - *start : 0;
+}
+
+/* ---- traceparent ---- */
+
+static __always_inline bool traceparent_parse(const char text[TRACEPARENT_SIZE], __u32 length,
+					      struct trace_parent *parent)
+{
+	enum { TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53, LENGTH = 55 };
+	__u64 start, n = header_trim(text, TRACEPARENT_SIZE, length, &start), wrong = 0;
+	const char *at = text + start;
+	__u8 version, flags;
+
+	if (n < LENGTH)
+		return false;
+	version = hex_byte(at, &wrong);
+	flags = hex_byte(at + FLAGS_AT, &wrong);
+	wrong |= (at[TRACE_ID_AT - 1] ^ '-') | (at[SPAN_ID_AT - 1] ^ '-') | (at[FLAGS_AT - 1] ^ '-');
+	if (!hex_bytes(at + TRACE_ID_AT, parent->trace_id, TRACE_ID_BYTES, &wrong) ||
+	    !hex_bytes(at + SPAN_ID_AT, parent->span_id, SPAN_ID_BYTES, &wrong) || wrong || version == 0xff)
+		return false;
+	/* A version to come has these fields too, and more behind them. */
+	if (n > LENGTH && (!version || at[LENGTH] != '-'))
+		return false;
+	parent->flags = (flags & PARENT_RANDOM) | (flags & PARENT_SAMPLED ? PARENT_SAMPLED : PARENT_NOT_SAMPLED);
+	return true;
+}
+
+/* ---- B3 ---- */
+
+enum { B3_ID_DIGITS = 16 };
+
+/* Reads a trace ID, of which the last 16 digits are at `low`, 0 or 16. Returns what is not 0 if it is not. */
+static __always_inline __u64 b3_read_trace_id(const char *text, __u64 low, __u8 trace_id[TRACE_ID_BYTES], __u64 *wrong)
+{
+	enum { HALF = TRACE_ID_BYTES / 2 };
+	__u64 any = hex_bytes(text, trace_id, HALF, wrong);
+
+	any |= hex_bytes(text + low, trace_id + HALF, HALF, wrong);
+	/* What was read twice is the second half. */
+	for (__u32 i = 0; i < HALF; i++)
+		trace_id[i] &= (__u8)(0 - (low >> 4));
+	return any;
+}
+
+/* The flags of a sampling state; 0: it is none. */
+static __always_inline __u8 b3_state_flags(char state)
+{
+	if (state == '0')
+		return PARENT_NOT_SAMPLED;
+	if (state == '1')
+		return PARENT_SAMPLED;
+	return state == 'd' ? PARENT_SAMPLED | PARENT_DEBUG : 0;
+}
+
+/* Reads what is behind the IDs, "", "-state", "-parent" or "-state-parent" of n bytes. False if it is none of them. */
+static __always_inline bool b3_parse_rest(const char *at, __u64 n, __u8 *flags)
+{
+	enum { STATE = 2, PARENT = 1 + 2 * SPAN_ID_BYTES };
+	__u64 wrong = 0;
+	bool has_state = n == STATE || n == STATE + PARENT;
+
+	*flags = 0;
+	if (has_state) {
+		*flags = b3_state_flags(at[1]);
+		if (at[0] != '-' || !*flags)
+			return false;
+	}
+	if (n != PARENT && n != STATE + PARENT)
+		return has_state || !n;
+	at += has_state ? STATE : 0;
+	for (__u32 i = 1; i < PARENT; i++)
+		hex_digit(at[i], &wrong);
+	return at[0] == '-' && !wrong;
+}
+
+/* The header b3, trace-span[-state][-parent] or a state alone, as the README has it; state 0, 1 or d. */
+static __always_inline enum parent_result b3_parse(const char text[B3_SIZE], __u32 length, struct trace_parent *parent)
+{
+	enum { IDS_LENGTH = 2 * B3_ID_DIGITS + 1 };
+	__u64 start, n = header_trim(text, B3_SIZE, length, &start), wrong = 0, low, any;
+	const char *at = text + start;
+
+	if (n == 1) {
+		parent->flags = b3_state_flags(at[0]);
+		return parent->flags ? PARENT_DECISION : PARENT_NONE;
+	}
+	low = number_hide(byte_is((__u8)at[B3_ID_DIGITS], '-') - 1) & B3_ID_DIGITS;
+	if (n < low + IDS_LENGTH)
+		return PARENT_NONE;
+	any = b3_read_trace_id(at, low, parent->trace_id, &wrong);
+	at += low;
+	wrong |= at[B3_ID_DIGITS] ^ '-';
+	if (!hex_bytes(at + B3_ID_DIGITS + 1, parent->span_id, SPAN_ID_BYTES, &wrong) || !any || wrong)
+		return PARENT_NONE;
+	return b3_parse_rest(at + IDS_LENGTH, n - low - IDS_LENGTH, &parent->flags) ? PARENT_FOUND : PARENT_NONE;
+}
+
+/* A header of one word. Returns 0 if it is absent, and what is no flag if it is malformed. */
+enum { B3_MALFORMED = 0x80 };
+
+static __always_inline __u8 b3_parse_sampled(const char text[B3_WORD_SIZE], __u32 length)
+{
+	__u64 start, n = header_trim(text, B3_WORD_SIZE, length, &start);
+	const char *at = text + start;
+	__u8 flags = n == 1 ? b3_state_flags(at[0]) : 0;
+
+	if (length == B3_ABSENT)
+		return 0;
+	if (n == 4 && !((at[0] ^ 't') | (at[1] ^ 'r') | (at[2] ^ 'u') | (at[3] ^ 'e')))
+		return PARENT_SAMPLED;
+	if (n == 5 && !((at[0] ^ 'f') | (at[1] ^ 'a') | (at[2] ^ 'l') | (at[3] ^ 's') | (at[4] ^ 'e')))
+		return PARENT_NOT_SAMPLED;
+	return flags && !(flags & PARENT_DEBUG) ? flags : B3_MALFORMED;
+}
+
+/* X-B3-Flags is 1, or can be ignored. */
+static __always_inline bool b3_is_debug(const char text[B3_WORD_SIZE], __u32 length)
+{
+	__u64 start, n = header_trim(text, B3_WORD_SIZE, length, &start);
+
+	return length != B3_ABSENT && n == 1 && text[start] == '1';
+}
+
+static __always_inline bool b3_parse_ids(const struct b3_multi *headers, struct trace_parent *parent)
+{
+	__u64 start, digits = header_trim(headers->trace_id, B3_TRACE_ID_SIZE, headers->trace_id_length, &start);
+	__u64 wrong = 0, any;
+
+	if (digits != B3_ID_DIGITS && digits != 2 * B3_ID_DIGITS)
+		return false;
+	any = b3_read_trace_id(headers->trace_id + start, digits & B3_ID_DIGITS ? 0 : B3_ID_DIGITS, parent->trace_id,
+			       &wrong);
+	if (header_trim(headers->span_id, B3_SPAN_ID_SIZE, headers->span_id_length, &start) != B3_ID_DIGITS)
+		return false;
+	return hex_bytes(headers->span_id + start, parent->span_id, SPAN_ID_BYTES, &wrong) && any && !wrong;
+}
+
+/* The headers X-B3-*. The old true and false are taken for 1 and 0. */
+static __always_inline enum parent_result b3_multi_parse(const struct b3_multi *headers, struct trace_parent *parent)
+{
+	parent->flags = b3_parse_sampled(headers->sampled, headers->sampled_length);
+	if (parent->flags == B3_MALFORMED)
+		return PARENT_NONE;
+	if (b3_is_debug(headers->flags, headers->flags_length))
+		parent->flags = PARENT_SAMPLED | PARENT_DEBUG;
+	if (headers->trace_id_length == B3_ABSENT && headers->span_id_length == B3_ABSENT)
+		return parent->flags ? PARENT_DECISION : PARENT_NONE;
+	return b3_parse_ids(headers, parent) ? PARENT_FOUND : PARENT_NONE;
+}
+
+/* ---- tracestate ---- */
+
+#define PART_NAME(a, b, c) ((__u32)(a) << 16 | (__u32)(b) << 8 | (c))
+
+/* Keeps what the part that ends here says, and begins the next. */
+static __always_inline void part_end(struct tracestate_sampling *sampling)
+{
+	enum { DIGITS = 14, DIGIT_BITS = 4 };
+	__u32 digits = sampling->length - PART_NAME_LENGTH, kind = 0;
+
+	if (sampling->in_ot && sampling->length >= PART_NAME_LENGTH)
+		kind = sampling->name == PART_NAME('t', 'h', ':')   ? SAMPLING_THRESHOLD
+		       : sampling->name == PART_NAME('r', 'v', ':') ? SAMPLING_RANDOMNESS
+								    : 0;
+	if (kind & ~sampling->seen) {
+		sampling->seen |= kind;
+		if (!sampling->wrong && kind == SAMPLING_THRESHOLD && digits - 1 < DIGITS) {
+			sampling->found |= kind;
+			sampling->threshold = sampling->value << DIGIT_BITS * (DIGITS - digits);
+		}
+		if (!sampling->wrong && kind == SAMPLING_RANDOMNESS && digits == DIGITS) {
+			sampling->found |= kind;
+			sampling->randomness = sampling->value;
+		}
+	}
+	sampling->length = 0;
+	sampling->name = 0;
+	sampling->value = 0;
+	sampling->wrong = 0;
+	sampling->gap = 0;
+}
+
+/* A byte of a part: of its name, which for the first "ot=" leads into the list that it holds, or of its value. */
+static __always_inline void part_add(struct tracestate_sampling *sampling, char c)
+{
+	__u64 wrong = sampling->gap;
+
+	sampling->length++;
+	if (sampling->length > PART_NAME_LENGTH) {
+		sampling->value = sampling->value << 4 | hex_digit(c, &wrong);
+		sampling->wrong |= wrong;
+		return;
+	}
+	sampling->name = sampling->name << 8 | (__u8)c;
+	if (sampling->length == PART_NAME_LENGTH && sampling->name == PART_NAME('o', 't', '=') && !sampling->seen_ot) {
+		sampling->seen_ot = sampling->in_ot = 1;
+		sampling->length = 0;
+		sampling->name = 0;
+	}
+}
+
+static __always_inline void tracestate_scan(struct tracestate_sampling *sampling, char c)
+{
+	if (c == ',' || (c == ';' && sampling->in_ot)) {
+		part_end(sampling);
+		if (c == ',')
+			sampling->in_ot = 0;
+	} else if (c != ' ' && c != '\t') {
+		part_add(sampling, c);
+	} else if (sampling->length >= PART_NAME_LENGTH) {
+		sampling->gap = 1;
+	} else if (sampling->length) {
+		part_add(sampling, c);
+	}
+}
+
+static __always_inline void tracestate_sampling_begin(struct tracestate_sampling *sampling)
+{
+	*sampling = (struct tracestate_sampling){};
+}
+
+/* Returns what was found, SAMPLING_*. A part that goes on behind the buffer is left out. */
+static __always_inline __u32 tracestate_sampling_end(struct tracestate_sampling *sampling, __u32 length)
+{
+	if (length <= TRACESTATE_SIZE)
+		part_end(sampling);
+	return sampling->found;
+}
+
+/* Looks for `th` and `rv` in the member `ot` as common/record/tracestate.h does, in the first TRACESTATE_SIZE bytes: a
+ * part that goes on behind them is left out. Returns what it found, SAMPLING_*. */
+static __always_inline __u32 tracestate_sampling(const char text[TRACESTATE_SIZE], __u32 length,
+						 struct tracestate_sampling *sampling)
+{
+	tracestate_sampling_begin(sampling);
+	for (__u32 i = 0; i < TRACESTATE_SIZE && i < length; i++) {
+		tracestate_scan(sampling, text[i]);
+		/* To the compiler too, what is known is in memory alone. */
+		asm volatile("" ::: "memory");
+	}
+	return tracestate_sampling_end(sampling, length);
+}
+
+#endif

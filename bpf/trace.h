@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What bpf/trace.bpf.c and otb-trace tell each other (bpf/go.h).
+ *
+ * A span is one event, written when it has ended: a struct trace_span and behind it its texts, as many bytes as they
+ * take (trace_text_head, then the text; the next begins at once).
+ */
+#ifndef OTB_BPF_TRACE_H
+#define OTB_BPF_TRACE_H
+
+#include "bpf/go.h"
+
+/* The probes of one binary; in trace_binary.sites by these numbers. What ends a span comes behind what begins it. */
+enum trace_probe {
+	PROBE_HTTP_SERVER,      /* net/http.serverHandler.ServeHTTP */
+	PROBE_HTTP2_SERVER,     /* (*serverConn).runHandler with a *Request */
+	PROBE_HTTP2_SERVER_27,  /* the same with a *ServerRequest, from 1.27 on */
+	PROBE_PANIC,            /* runtime.gopanic */
+	PROBE_GOEXIT,           /* runtime.goexit0 or, where there is one, gdestroy */
+	PROBE_HIJACK,           /* (*conn).hijackLocked */
+	PROBE_HTTP_SERVER_END,  /* (*response).finishRequest */
+	PROBE_HTTP2_SERVER_END, /* (*responseWriter).handlerDone */
+	TRACE_PROBES_MAX,
+};
+
+#define TRACE_NO_OFFSET (-0x80000000LL)
+
+/* Where in a request of one kind its fields are; TRACE_NO_OFFSET: not known. */
+struct trace_request_layout {
+	__s32 method, url, header, host, remote_addr, tls;
+};
+
+/* What has to be known of a binary. Addresses are those of the file, 0 where they are not known. */
+struct trace_binary {
+	struct go_binary_head head;
+	__u64 sites[TRACE_PROBES_MAX]; /* 0: no such probe */
+	struct trace_request_layout request, server_request;
+	__s32 request_proto_major, request_pattern, request_pat, pattern_str;
+	__s32 url_scheme, url_host, url_path, url_raw_query;
+	__s32 response_conn, response_req, response_status;
+	__s32 conn_rwc, conn_tls_state;
+	__s32 net_conn_fd, netfd_laddr, netfd_raddr, tcpaddr_ip, tcpaddr_port, tls_conn_conn;
+	__s32 h2_writer_rws, h2_rws_status, h2_rws_req;
+	__s32 g_m, g_goid, m_curg;
+	__u32 has_swiss_maps; /* Go 1.24 and later, but for GOEXPERIMENT=noswissmap */
+	__u32 follows;        /* goroutines are followed: there are functions that make client spans */
+};
+
+enum trace_event { TRACE_SPAN = GO_EVENT_EXEC + 1 };
+
+enum trace_span_kind { SPAN_KIND_SERVER = 2, SPAN_KIND_CLIENT = 3 }; /* opentelemetry-proto's numbers */
+
+enum trace_protocol { TRACE_HTTP1, TRACE_HTTP2, TRACE_GRPC, TRACE_SQL };
+
+enum trace_parent_source {
+	SOURCE_NEW,
+	SOURCE_TRACEPARENT,
+	SOURCE_B3,
+	SOURCE_B3_MULTI,
+	SOURCE_GOROUTINE,
+};
+
+enum trace_span_flags {
+	SPAN_TLS = 1 << 0,
+	SPAN_PANICKED = 1 << 1,
+	SPAN_HIJACKED = 1 << 2,
+	SPAN_HAS_STATUS = 1 << 3,
+	SPAN_ERROR = 1 << 4, /* the call returned an error */
+	SPAN_CUT = 1 << 5,   /* a text is shorter than it was, or missing, for want of room */
+};
+
+#define TRACE_NO_THRESHOLD (~0ULL)
+
+enum { TRACE_TEXT_SIZE = 1024, TRACE_TEXT_MAX = 512, TRACE_HEADERS_MAX = 8, TRACE_HEADER_NAME_SIZE = 64 };
+
+/* What a text is. One that is longer than TRACE_TEXT_MAX is in several parts, which follow each other. */
+enum trace_text {
+	TEXT_METHOD,
+	TEXT_PATH,
+	TEXT_QUERY,
+	TEXT_SCHEME,
+	TEXT_HOST,
+	TEXT_PEER, /* as Go writes it: "192.0.2.1:80", "[2001:db8::1%eth0]:80" */
+	TEXT_ROUTE,
+	TEXT_USER_AGENT,
+	TEXT_TRACESTATE,
+	TEXT_RPC_METHOD, /* "/package.Service/Method" */
+	TEXT_DB_QUERY,
+	TEXT_HEADER, /* and the ones behind it: those of --header, in their order */
+	TEXT_MAX = TEXT_HEADER + TRACE_HEADERS_MAX,
+};
+
+struct trace_text_head {
+	__u8 text; /* enum trace_text */
+	__u8 cut;  /* it goes on, but is not here */
+	__u16 size;
+};
+
+struct trace_address {
+	__u8 ip[16];
+	__u16 port;
+	__u16 ip_length; /* 4 or 16; 0: not known */
+};
+
+struct trace_span {
+	struct go_event head;
+	__u64 start_ns, end_ns;
+	__u64 goroutine_id; /* 0: not known */
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u8 parent_span_id[8];
+	__u64 threshold; /* with which it was sampled; TRACE_NO_THRESHOLD: not, or not known */
+	__u64 callee;    /* SQL: an address in the file, inside of a method of the driver; 0: not known */
+	struct trace_address local, peer; /* as the socket has them */
+	__u8 kind, protocol, parent_source, flags;
+	__u16 status; /* with SPAN_HAS_STATUS: HTTP's or gRPC's */
+	__u16 text_size;
+	__u8 text[TRACE_TEXT_SIZE + TRACE_TEXT_MAX]; /* the second part is room for the last one, never filled */
+};
+
+/* What is wanted: set before the load. */
+struct trace_options {
+	__u64 threshold; /* of a trace that begins here; TRACE_NO_THRESHOLD: no sampling, every request is a span */
+	__u32 wants_query, wants_user_agent;
+	__u32 n_headers;
+	__u32 reserved;
+};
+
+/* The headers that are looked for; trace_header_name by these numbers. */
+enum found_header {
+	FOUND_TRACEPARENT,
+	FOUND_TRACESTATE,
+	FOUND_B3,
+	FOUND_B3_TRACE_ID,
+	FOUND_B3_SPAN_ID,
+	FOUND_B3_SAMPLED,
+	FOUND_B3_FLAGS,
+	FOUND_USER_AGENT,
+	FOUND_WANTED, /* and those of --header, in their order */
+	FOUND_MAX = FOUND_WANTED + TRACE_HEADERS_MAX,
+};
+
+/* A header's name: every byte with bit 5 set, which makes letters small. */
+struct trace_header_name {
+	__u64 words[TRACE_HEADER_NAME_SIZE / 8];
+	__u32 length;
+	__u32 reserved;
+};
+
+_Static_assert(sizeof(struct trace_text_head) == 4, "wire struct");
+_Static_assert(sizeof(struct trace_address) == 20, "wire struct");
+_Static_assert(__builtin_offsetof(struct trace_span, text) == 152, "wire struct");
+
+#endif

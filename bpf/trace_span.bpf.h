@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * otb-trace, kernel side: spans under way, and what the goroutines of a process are in.
+ *
+ * A span belongs to the goroutine that began it, and is kept under its g. What is known of a request is read from the
+ * process when the span begins, while its memory is certain to be the request's, and is put together in a scratch of the
+ * thread, which no other program can be in the middle of.
+ */
+#ifndef OTB_TRACE_SPAN_BPF_H
+#define OTB_TRACE_SPAN_BPF_H
+
+#include "bpf/go.bpf.h"
+#include "bpf/propagation.h"
+#include "bpf/trace.h"
+
+struct process {
+	struct go_process head;
+	__u32 incarnation; /* told apart from others that had its pid, or were it before an execve() */
+	__u32 reserved;
+};
+
+#define GO_BINARY struct trace_binary
+#define GO_PROCESS struct process
+#include "bpf/go_process.bpf.h"
+
+const volatile struct trace_options options;
+
+/* T, as otb-sample writes it: see otb-records(7). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} control SEC(".maps");
+
+/* ---- a scratch for each thread ---- */
+
+struct go_string {
+	__u64 data, length;
+};
+
+struct found {
+	struct go_string text; /* the first of its values */
+	__u64 is_repeated;     /* and there are more */
+};
+
+struct open_span {
+	__u64 object;  /* what the end has to be of; 0: whatever it is of */
+	__u64 request; /* *net/http.Request of a server's span */
+	struct trace_span span;
+};
+
+struct scratch {
+	struct found found[FOUND_MAX]; /* those in `seen` */
+	__u32 seen;                    /* bit n: enum found_header */
+	__u32 reserved;
+	union {
+		char traceparent[TRACEPARENT_SIZE];
+		char b3[B3_SIZE];
+		char tracestate[TRACESTATE_SIZE];
+		struct b3_multi b3_multi;
+		char name[TRACE_HEADER_NAME_SIZE];
+	};
+	struct tracestate_sampling sampling;
+	struct trace_parent parent;
+	struct open_span open;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* tid */
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static const struct scratch no_scratch;
+
+/* NULL: there is no room, which is counted. */
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &tid);
+
+	if (scratch)
+		return scratch;
+	bpf_map_update_elem(&scratches, &tid, &no_scratch, BPF_NOEXIST);
+	scratch = bpf_map_lookup_elem(&scratches, &tid);
+	if (!scratch)
+		counter_add(COUNTER_LOST_MAP, 1);
+	return scratch;
+}
+
+SEC("raw_tp/sched_process_exit")
+int thread_exit(void *ctx __attribute__((unused)))
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&scratches, &tid);
+	return 0;
+}
+
+/* ---- spans under way ---- */
+
+enum span_slot { SLOT_SERVER, SLOT_CLIENT, SLOT_RPC_CLIENT, SLOT_SQL };
+
+struct span_key {
+	__u64 g;
+	__u32 pid;
+	__u32 incarnation_slot;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct span_key);
+	__type(value, struct open_span);
+} spans SEC(".maps");
+
+static __always_inline __u32 process_incarnation(const struct place *place)
+{
+	struct process *process = place->process;
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	/* Whoever comes first finds the same. */
+	if (!process->incarnation)
+		process->incarnation = (__u32)BPF_CORE_READ(task, group_leader, start_time) ^
+				       (__u32)((__u64)BPF_CORE_READ(task, mm) >> 4);
+	return process->incarnation;
+}
+
+static __always_inline struct span_key span_key(const struct place *place, __u64 g, enum span_slot slot)
+{
+	return (struct span_key){ g, place->pid, process_incarnation(place) << 2 | slot };
+}
+
+/* ---- what a goroutine is in ---- */
+
+/* Of a goroutine that is in a span: the span. Of one that was started there, or further down: where to find it. */
+struct context {
+	__u64 serial; /* of the span; it is over where its goroutine has none of this number */
+	__u64 g;      /* the goroutine that has the span; its own, or an ancestor's */
+	__u64 start_ns;
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u32 depth; /* 0: its own */
+	__u8 is_sampled;
+	__u8 reserved[3];
+	__u64 threshold;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct span_key);
+	__type(value, struct context);
+} contexts SEC(".maps");
+
+static __always_inline __u64 random_u64(void)
+{
+	return (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+}
+
+static __always_inline void context_set(const struct place *place, __u64 g, const struct trace_span *span,
+					bool is_sampled)
+{
+	struct span_key key = span_key(place, g, SLOT_SERVER);
+	struct context context = {
+		.serial = random_u64(),
+		.g = g,
+		.start_ns = span->start_ns,
+		.is_sampled = is_sampled,
+		.threshold = span->threshold,
+	};
+
+	if (!place->binary->follows)
+		return;
+	__builtin_memcpy(context.trace_id, span->trace_id, sizeof(context.trace_id));
+	__builtin_memcpy(context.span_id, span->span_id, sizeof(context.span_id));
+	if (bpf_map_update_elem(&contexts, &key, &context, BPF_ANY))
+		counter_add(COUNTER_LOST_MAP, 1);
+}
+
+static __always_inline void context_forget(const struct place *place, __u64 g)
+{
+	struct span_key key = span_key(place, g, SLOT_SERVER);
+
+	if (place->binary->follows)
+		bpf_map_delete_elem(&contexts, &key);
+}
+
+/* ---- the process's memory ---- */
+
+static __always_inline struct go_string string_read(__u64 address)
+{
+	struct go_string string = { 0 };
+
+	if (bpf_probe_read_user(&string, sizeof(string), (const void *)address))
+		counter_add(COUNTER_LOST_FAULT, 1);
+	return string;
+}
+
+/* A field of a struct; an offset that is not known gives nothing. */
+static __always_inline __u64 field_read(__u64 object, __s32 offset)
+{
+	return object && offset != TRACE_NO_OFFSET ? go_read_u64(object + offset) : 0;
+}
+
+static __always_inline struct go_string field_read_string(__u64 object, __s32 offset)
+{
+	struct go_string none = { 0 };
+
+	return object && offset != TRACE_NO_OFFSET ? string_read(object + offset) : none;
+}
+
+/* ---- a span's texts ---- */
+
+/* Adds a text of the process, as far as there is room. */
+static __always_inline void text_add(struct trace_span *span, __u32 text, const struct go_string *string)
+{
+	struct trace_text_head head = { .text = (__u8)text };
+	__u64 at = span->text_size, size = string->length;
+
+	if (!size)
+		return;
+	if (at >= TRACE_TEXT_SIZE - sizeof(head)) {
+		span->flags |= SPAN_CUT;
+		return;
+	}
+	if (size > TRACE_TEXT_MAX - sizeof(head)) {
+		size = TRACE_TEXT_MAX - sizeof(head);
+		head.cut = 1;
+	}
+	if (size > TRACE_TEXT_SIZE - sizeof(head) - at) {
+		size = TRACE_TEXT_SIZE - sizeof(head) - at;
+		head.cut = 1;
+	}
+	/* For the verifier, which does not know one number from another. */
+	size &= TRACE_TEXT_MAX - 1;
+	if (bpf_probe_read_user(&span->text[at + sizeof(head)], size, (const void *)string->data)) {
+		counter_add(COUNTER_LOST_FAULT, 1);
+		return;
+	}
+	head.size = (__u16)size;
+	__builtin_memcpy(&span->text[at], &head, sizeof(head));
+	span->text_size = (__u16)(at + sizeof(head) + size);
+}
+
+static __always_inline void text_add_field(struct trace_span *span, __u32 text, __u64 object, __s32 offset)
+{
+	struct go_string string = field_read_string(object, offset);
+
+	text_add(span, text, &string);
+}
+
+/* ---- beginning and ending ---- */
+
+static __always_inline void span_begin(struct trace_span *span, __u32 kind, __u32 protocol)
+{
+	__builtin_memset(span, 0, __builtin_offsetof(struct trace_span, text));
+	span->start_ns = bpf_ktime_get_ns();
+	span->threshold = TRACE_NO_THRESHOLD;
+	span->kind = (__u8)kind;
+	span->protocol = (__u8)protocol;
+}
+
+/* Keeps a span that is complete but for its end. */
+static __always_inline void span_open(const struct place *place, __u64 g, enum span_slot slot, struct open_span *open)
+{
+	struct span_key key = span_key(place, g, slot);
+
+	if (bpf_map_update_elem(&spans, &key, open, BPF_ANY))
+		counter_add(COUNTER_LOST_MAP, 1);
+}
+
+static __always_inline void span_emit(const struct place *place, struct trace_span *span)
+{
+	__u64 size = __builtin_offsetof(struct trace_span, text) + (span->text_size & (2 * TRACE_TEXT_SIZE - 1));
+
+	counter_add(COUNTER_SEEN, 1);
+	span->end_ns = bpf_ktime_get_ns();
+	go_event_set(&span->head, TRACE_SPAN, place->pid, place->index);
+	if (size > sizeof(*span))
+		return;
+	if (bpf_ringbuf_output(&ring, span, size, ring_flags()))
+		counter_add(COUNTER_LOST_RINGBUF, 1);
+}
+
+#endif

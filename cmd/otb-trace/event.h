@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From spans to records and rows.
+ */
+#ifndef OTB_TRACE_EVENT_H
+#define OTB_TRACE_EVENT_H
+
+#include "cmd/otb-trace/options.h"
+#include "cmd/otb-trace/span.h"
+#include "common/record/record.h"
+#include "common/record/table.h"
+
+/* Every field of every record of this tool but those of --header, ended by NULL. */
+extern const char *const event_field_names[];
+
+/* Adds the fields behind `time` and `event`. */
+void span_add_fields(struct record *record, const struct span *span, const struct options *options);
+
+enum { EVENT_COLUMNS = 8 };
+
+/* The table's columns; those that name the process only if there may be several. */
+void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several);
+void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns);
+
+#endif

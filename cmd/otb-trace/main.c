@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * otb-trace: spans of Go services that nobody instrumented.
+ *
+ * A target (common/go/targets.h) is looked through once and gets its probes (probes.h); the spans they tell come from the
+ * ring buffer, and become records or rows.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "bpf/trace.h"
+#include "bpf/trace.skel.h"
+#include "cmd/otb-trace/event.h"
+#include "cmd/otb-trace/headers.h"
+#include "cmd/otb-trace/options.h"
+#include "cmd/otb-trace/probes.h"
+#include "common/bpf/tracer.h"
+#include "common/cli/diag.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+struct trace {
+	struct options options;
+	struct tracer tracer;
+	struct trace_bpf *bpf;
+	struct go_targets targets;
+	struct go_probes probes;
+	uint64_t execs_missed; /* as last seen */
+	struct table table;
+	struct table_column columns[EVENT_COLUMNS];
+};
+
+/* ---- events ---- */
+
+static bool is_table(const struct trace *tool)
+{
+	return tool->options.cli.form == CLI_FORM_TABLE;
+}
+
+static void on_span(struct trace *tool, const void *event, size_t size)
+{
+	struct session *session = &tool->tracer.session;
+	struct span span;
+
+	if (!span_read(&span, event, size))
+		return;
+	if (is_table(tool)) {
+		span_set_row(&tool->table, &span, clock_wall_ns(&session->clock, span.event->start_ns));
+		session_put_row(session, &tool->table, true);
+	} else {
+		span_add_fields(session_begin(session, "span", span.event->start_ns), &span, &tool->options);
+		session_put(session);
+	}
+}
+
+/* The pid is that of another program now, which may be one to look at. */
+static void on_exec(struct trace *tool, const struct go_event *event)
+{
+	if (tool->options.cli.n_pids)
+		tracer_forget_pid(&tool->tracer, (pid_t)event->pid);
+	else
+		go_targets_look(&tool->targets, (pid_t)event->pid);
+}
+
+static void on_event(void *context, const void *data, size_t size)
+{
+	const struct go_event *event = data;
+	struct trace *tool = context;
+
+	if (size < sizeof(*event))
+		return;
+	if (event->kind == TRACE_SPAN)
+		on_span(tool, data, size);
+	else if (event->kind == GO_EVENT_EXEC)
+		on_exec(tool, event);
+}
+
+/* An exec that found the ring buffer full may have been one to follow. */
+static void on_second(void *context)
+{
+	struct trace *tool = context;
+	uint64_t missed = tool->bpf->bss->execs_missed;
+
+	if (missed != tool->execs_missed && !tool->options.cli.n_pids)
+		go_targets_scan(&tool->targets);
+	tool->execs_missed = missed;
+}
+
+/* ---- targets ---- */
+
+static bool on_attach(void *context, unsigned int index, const char *path, pid_t pid, bool loudly)
+{
+	struct trace *tool = context;
+
+	return probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, path, pid, loudly);
+}
+
+static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
+{
+	struct trace *tool = context;
+
+	go_probes_detach(&tool->probes, gone);
+}
+
+static void on_process(void *context, unsigned int index, pid_t pid)
+{
+	struct trace *tool = context;
+
+	go_probes_note_process(&tool->probes, index, pid);
+}
+
+/* ---- the run ---- */
+
+static void configure(struct trace *tool)
+{
+	const struct options *options = &tool->options;
+	struct trace_bpf *bpf = tool->bpf;
+	struct trace_options wanted = {
+		.threshold = options->threshold,
+		.wants_query = options->wants_query,
+		.n_headers = options->n_headers,
+	};
+
+	memcpy((void *)&bpf->rodata->options, &wanted, sizeof(wanted));
+	bpf->rodata->all_execs = !options->cli.n_pids;
+	bpf->rodata->header_lengths = headers_name((struct trace_header_name *)bpf->rodata->header_names,
+						   options->headers, options->n_headers);
+	probes_configure(&tool->probes, bpf);
+	tracer_take_object(&tool->tracer, bpf->obj);
+}
+
+static enum exit_code load(struct trace *tool)
+{
+	int error;
+
+	tool->bpf = trace_bpf__open();
+	if (!tool->bpf)
+		return tracer_refused(-errno);
+	configure(tool);
+	error = trace_bpf__load(tool->bpf);
+	return error ? tracer_refused(error) : EXIT_DONE;
+}
+
+static void begin_table(struct trace *tool)
+{
+	event_set_columns(tool->columns, tool->options.cli.n_pids != 1);
+	table_init(&tool->table, tool->columns, EVENT_COLUMNS, 0);
+	session_put_titles(&tool->tracer.session, &tool->table);
+}
+
+static enum exit_code start(struct trace *tool)
+{
+	struct session *session = &tool->tracer.session;
+	enum exit_code code = tracer_attach(&tool->tracer, on_event, NULL, tool);
+
+	if (code)
+		return code;
+	tool->targets.selection = &tool->options.selection;
+	tool->targets.on_attach = on_attach;
+	tool->targets.on_detach = on_detach;
+	tool->targets.on_process = on_process;
+	tool->targets.tool = tool;
+	code = go_targets_start(&tool->targets);
+	if (code)
+		return code;
+	loop_every(&session->loop, SECOND_NS, on_second, tool);
+	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, go_targets_on_write, &tool->targets);
+	if (!tool->options.cli.n_pids)
+		tool->tracer.privilege = tool->probes.has_multi ? PRIVILEGE_ATTACH : PRIVILEGE_ATTACH_BY_PERF;
+	if (is_table(tool))
+		begin_table(tool);
+	return EXIT_DONE;
+}
+
+static void report(struct trace *tool)
+{
+	tracer_report_loss(&tool->tracer);
+	if (tool->options.cli.stats) {
+		tracer_begin_stats(&tool->tracer);
+		tracer_put_stats(&tool->tracer);
+	}
+}
+
+static enum exit_code run(struct trace *tool)
+{
+	enum exit_code code = load(tool);
+
+	if (!code)
+		code = start(tool);
+	if (code)
+		return code;
+	tracer_loop(&tool->tracer);
+	go_probes_detach_all(&tool->probes);
+	tracer_finish(&tool->tracer);
+	report(tool);
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	static struct trace tool;
+	enum exit_code code;
+
+	options_parse(&tool.options, argc, argv);
+	code = tracer_open(&tool.tracer, &tool.options.cli);
+	if (!code)
+		code = run(&tool);
+	code = exit_worse(code, tracer_close(&tool.tracer));
+	go_targets_close(&tool.targets);
+	trace_bpf__destroy(tool.bpf);
+	return code;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/otb-trace/options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/otb-trace/event.h"
+#include "common/cli/parse.h"
+#include "common/record/threshold.h"
+
+enum {
+	OPTION_EXE = 0x2000,
+	OPTION_ALL,
+	OPTION_RATIO,
+	OPTION_CONTROL,
+	OPTION_HEADER,
+	OPTION_URL_QUERY,
+	OPTION_DB_TEXT,
+};
+
+static const char documentation[] =
+	"Print a span for every request that Go programs serve or make, with the caller's trace id, route, status and "
+	"duration."
+	"\v"
+	"One of --pid, --exe and --all says which programs. They need no symbols, no restart and no import; Go 1.17 to "
+	"1.27.\n"
+	"\n"
+	"Examples:\n"
+	"  otb-trace -p 1234                       every request of a process\n"
+	"  otb-trace --exe /usr/bin/shop --ratio 0.01   one in a hundred, all processes of a file\n"
+	"  otb-trace --all --header x-tenant-id    all Go programs, with a header of the request\n"
+	"\n"
+	"Full documentation: man otb-trace";
+
+static const struct argp_option option_table[] = {
+	{ NULL, 0, NULL, 0, "What to show:", 1 },
+	{ "exe", OPTION_EXE, "PATH", 0, "Every process that runs this file, now or later", 1 },
+	{ "all", OPTION_ALL, NULL, 0, "Every Go program that runs now or starts later", 1 },
+	{ "header", OPTION_HEADER, "NAME", 0, "A header of the request, too; up to 8 times", 1 },
+	{ "url-query", OPTION_URL_QUERY, NULL, 0, "The query of the URL, too; secrets may be in it", 1 },
+	{ "db-text", OPTION_DB_TEXT, NULL, 0, "Queries of databases with what stands in them, instead of ?", 1 },
+	{ NULL, 0, NULL, 0, "Sampling, in the kernel:", 2 },
+	{ "ratio", OPTION_RATIO, "RATIO", 0, "Keep this share of the traces that begin here (0.01)", 2 },
+	{ "control", OPTION_CONTROL, "PATH", 0,
+	  "Make a BPF map here, through which otb-sample --control sets the share", 2 },
+	{ NULL, 0, NULL, 0, "How:", 50 },
+	{ 0 },
+};
+
+static void add_path(struct go_selection *selection, const char *path, const struct argp_state *state)
+{
+	if (selection->n_paths == GO_PATHS_MAX)
+		argp_error(state, "--exe: more than %d files", GO_PATHS_MAX);
+	selection->paths[selection->n_paths++] = path;
+}
+
+/* The field of a header, as the semantic conventions name it: http.request.header.<key>, lower case. */
+static void add_header(struct options *options, const char *name, const struct argp_state *state)
+{
+	char *field = options->header_fields[options->n_headers];
+	size_t length = strlen(name);
+	int prefix;
+
+	if (options->n_headers == TRACE_HEADERS_MAX)
+		argp_error(state, "--header: more than %d names", TRACE_HEADERS_MAX);
+	if (!length || length >= TRACE_HEADER_NAME_SIZE ||
+	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != length)
+		cli_refuse(state, "header", name, "the name of a header");
+	options->headers[options->n_headers++] = name;
+	prefix = snprintf(field, HEADER_FIELD_SIZE, "http_request_header_");
+	for (size_t i = 0; i <= length; i++)
+		field[(size_t)prefix + i] =
+			name[i] == '-' || name[i] == '.' ? '_' : (char)tolower((unsigned char)name[i]);
+}
+
+static void set_ratio(struct options *options, const char *arg, const struct argp_state *state)
+{
+	double ratio;
+
+	if (!parse_fraction(arg, 1, &ratio))
+		cli_refuse(state, "ratio", arg, "a number from 0 to 1, as 0.01");
+	options->threshold = threshold_of_ratio(ratio, THRESHOLD_PRECISION);
+}
+
+static void check(const struct options *options, const struct argp_state *state)
+{
+	unsigned int ways = (options->cli.n_pids > 0) + (options->selection.n_paths > 0) + options->selection.all;
+
+	if (!ways)
+		argp_error(state, "which programs? Give --pid, --exe or --all");
+	if (ways > 1)
+		argp_error(state, "--pid, --exe and --all do not go together");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case OPTION_EXE:
+		add_path(&options->selection, arg, state);
+		return 0;
+	case OPTION_ALL:
+		options->selection.all = true;
+		return 0;
+	case OPTION_HEADER:
+		add_header(options, arg, state);
+		return 0;
+	case OPTION_RATIO:
+		set_ratio(options, arg, state);
+		return 0;
+	case OPTION_CONTROL:
+		options->control_path = arg;
+		return 0;
+	case OPTION_URL_QUERY:
+		options->wants_query = true;
+		return 0;
+	case OPTION_DB_TEXT:
+		options->wants_db_text = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		cli_refuse_argument(state, arg);
+	case ARGP_KEY_END:
+		check(options, state);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+	static const struct argp argp = { option_table, parse_option, NULL, documentation, NULL, NULL, NULL };
+
+	*options = (struct options){
+		.cli = {
+			.program = "otb-trace",
+			.groups = CLI_TRACER | CLI_FORM,
+			.names = event_field_names,
+		},
+		.threshold = TRACE_NO_THRESHOLD,
+	};
+	options->selection.cli = &options->cli;
+	cli_parse(&options->cli, &argp, options, argc, argv);
+}

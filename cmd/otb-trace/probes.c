@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/otb-trace/probes.h"
+
+#include <string.h>
+
+#include "bpf/trace.skel.h"
+#include "common/cli/diag.h"
+#include "common/go/layout.h"
+#include "common/go/variables.h"
+
+/* Where a probe goes. A function may have several names, of which a file may have several: the HTTP/2 server is in
+ * net/http, from 1.27 on in a package of its own, and in golang.org/x/net. */
+struct probe_function {
+	enum trace_probe probe;
+	const char *name;
+};
+
+static const struct probe_function probe_functions[] = {
+	{ PROBE_HTTP_SERVER, "net/http.serverHandler.ServeHTTP" },
+	{ PROBE_HTTP2_SERVER, "net/http.(*http2serverConn).runHandler" },
+	{ PROBE_HTTP2_SERVER, "golang.org/x/net/http2.(*serverConn).runHandler" },
+	{ PROBE_HTTP2_SERVER_27, "net/http/internal/http2.(*serverConn).runHandler" },
+	{ PROBE_PANIC, "runtime.gopanic" },
+	{ PROBE_GOEXIT, "runtime.gdestroy" },
+	{ PROBE_GOEXIT, "runtime.goexit0" },
+	{ PROBE_HIJACK, "net/http.(*conn).hijackLocked" },
+	{ PROBE_HTTP_SERVER_END, "net/http.(*response).finishRequest" },
+	{ PROBE_HTTP2_SERVER_END, "net/http.(*http2responseWriter).handlerDone" },
+	{ PROBE_HTTP2_SERVER_END, "golang.org/x/net/http2.(*responseWriter).handlerDone" },
+	{ PROBE_HTTP2_SERVER_END, "net/http/internal/http2.(*responseWriter).handlerDone" },
+};
+
+enum { PROBE_FUNCTIONS = sizeof(probe_functions) / sizeof(probe_functions[0]) };
+
+void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
+{
+	struct bpf_program *const programs[TRACE_PROBES_MAX] = {
+		[PROBE_HTTP_SERVER] = bpf->progs.http_server,
+		[PROBE_HTTP2_SERVER] = bpf->progs.http2_server,
+		[PROBE_HTTP2_SERVER_27] = bpf->progs.http2_server_27,
+		[PROBE_PANIC] = bpf->progs.panic,
+		[PROBE_GOEXIT] = bpf->progs.goexit,
+		[PROBE_HIJACK] = bpf->progs.hijack,
+		[PROBE_HTTP_SERVER_END] = bpf->progs.http_server_end,
+		[PROBE_HTTP2_SERVER_END] = bpf->progs.http2_server_end,
+	};
+
+	go_probes_configure(probes, bpf->obj, programs, TRACE_PROBES_MAX);
+	bpf->rodata->has_cookies = probes->has_cookies;
+}
+
+/* ---- where ---- */
+
+/* goexit0 calls gdestroy where there is one. */
+static bool is_superseded(const struct trace_binary *config, const struct probe_function *function)
+{
+	return function->probe == PROBE_GOEXIT && config->sites[PROBE_GOEXIT];
+}
+
+static void find_places(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
+{
+	struct go_function functions[PROBE_FUNCTIONS] = { 0 };
+
+	for (unsigned int i = 0; i < PROBE_FUNCTIONS; i++)
+		functions[i].name = probe_functions[i].name;
+	go_functions_find(binary, functions, PROBE_FUNCTIONS);
+	for (unsigned int i = 0; i < PROBE_FUNCTIONS; i++) {
+		const struct probe_function *function = &probe_functions[i];
+		uint64_t site;
+
+		if (is_superseded(config, function))
+			continue;
+		site = go_place_entry(places, function->probe, binary, &functions[i]);
+		if (!config->sites[function->probe])
+			config->sites[function->probe] = site;
+	}
+}
+
+/* ---- what the kernel side has to know ---- */
+
+static int32_t offset_of(const struct go_layout *layout, enum go_field field)
+{
+	return layout->offsets[field] == GO_OFFSET_NONE ? (int32_t)TRACE_NO_OFFSET : layout->offsets[field];
+}
+
+static struct trace_request_layout request_layout(const struct go_layout *layout)
+{
+	return (struct trace_request_layout){
+		.method = offset_of(layout, GO_REQUEST_METHOD),
+		.url = offset_of(layout, GO_REQUEST_URL),
+		.header = offset_of(layout, GO_REQUEST_HEADER),
+		.host = offset_of(layout, GO_REQUEST_HOST),
+		.remote_addr = offset_of(layout, GO_REQUEST_REMOTE_ADDR),
+		.tls = offset_of(layout, GO_REQUEST_TLS),
+	};
+}
+
+static struct trace_request_layout server_request_layout(const struct go_layout *layout)
+{
+	return (struct trace_request_layout){
+		.method = offset_of(layout, GO_SERVER_REQUEST_METHOD),
+		.url = offset_of(layout, GO_SERVER_REQUEST_URL),
+		.header = offset_of(layout, GO_SERVER_REQUEST_HEADER),
+		.host = offset_of(layout, GO_SERVER_REQUEST_HOST),
+		.remote_addr = offset_of(layout, GO_SERVER_REQUEST_REMOTE_ADDR),
+		.tls = offset_of(layout, GO_SERVER_REQUEST_TLS),
+	};
+}
+
+/* From the code, which is right for releases that the table does not know, too. */
+static int32_t status_offset(const struct go_binary *binary, const struct go_layout *layout)
+{
+	int32_t offset;
+
+	if (layout->source == GO_LAYOUT_GUESS && go_response_status_offset(binary, &offset))
+		return offset;
+	return offset_of(layout, GO_RESPONSE_STATUS);
+}
+
+static void set_offsets(struct trace_binary *config, const struct go_binary *binary, const struct go_layout *layout)
+{
+	config->request = request_layout(layout);
+	config->server_request = server_request_layout(layout);
+	config->request_proto_major = offset_of(layout, GO_REQUEST_PROTO_MAJOR);
+	config->request_pattern = offset_of(layout, GO_REQUEST_PATTERN);
+	config->request_pat = offset_of(layout, GO_REQUEST_PAT);
+	config->pattern_str = offset_of(layout, GO_PATTERN_STR);
+	config->url_scheme = offset_of(layout, GO_URL_SCHEME);
+	config->url_host = offset_of(layout, GO_URL_HOST);
+	config->url_path = offset_of(layout, GO_URL_PATH);
+	config->url_raw_query = offset_of(layout, GO_URL_RAW_QUERY);
+	config->response_conn = offset_of(layout, GO_RESPONSE_CONN);
+	config->response_req = offset_of(layout, GO_RESPONSE_REQ);
+	config->response_status = status_offset(binary, layout);
+	config->conn_rwc = offset_of(layout, GO_CONN_RWC);
+	config->conn_tls_state = offset_of(layout, GO_CONN_TLS_STATE);
+	config->net_conn_fd = offset_of(layout, GO_NET_CONN_FD);
+	config->netfd_laddr = offset_of(layout, GO_NETFD_LADDR);
+	config->netfd_raddr = offset_of(layout, GO_NETFD_RADDR);
+	config->tcpaddr_ip = offset_of(layout, GO_TCPADDR_IP);
+	config->tcpaddr_port = offset_of(layout, GO_TCPADDR_PORT);
+	config->tls_conn_conn = offset_of(layout, GO_TLS_CONN_CONN);
+	config->h2_writer_rws = offset_of(layout, GO_H2_RESPONSE_WRITER_RWS);
+	config->h2_rws_status = offset_of(layout, GO_H2_RWS_STATUS);
+	config->h2_rws_req = offset_of(layout, GO_H2_RWS_REQ);
+	config->g_m = offset_of(layout, GO_G_M);
+	config->g_goid = offset_of(layout, GO_G_GOID);
+	config->m_curg = offset_of(layout, GO_M_CURG);
+}
+
+static void describe(struct trace_binary *config, const struct go_binary *binary)
+{
+	const struct go_version *version = &binary->version;
+	struct go_layout layout;
+
+	go_layout_get(&layout, binary);
+	set_offsets(config, binary, &layout);
+	config->has_swiss_maps = (!version->minor || version->minor >= 24) && !strstr(version->text, "noswissmap");
+}
+
+/* A span takes a begin and an end. */
+static bool is_enough(const struct trace_binary *config, const char *path, bool loudly)
+{
+	if (config->sites[PROBE_HTTP_SERVER] && config->sites[PROBE_HTTP_SERVER_END])
+		return true;
+	diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' serves and makes no requests by net/http", path);
+	return false;
+}
+
+bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
+		   pid_t pid, bool loudly)
+{
+	struct trace_binary config = { 0 };
+	struct go_places places = { 0 };
+
+	describe(&config, binary);
+	find_places(&places, &config, binary);
+	return is_enough(&config, path, loudly) && go_probes_tell(probes, target, &config.head) &&
+	       go_probes_attach(probes, target, &places, path, pid, loudly);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A span as it is told by the kernel side, taken apart: its texts by what they are.
+ */
+#ifndef OTB_TRACE_SPAN_H
+#define OTB_TRACE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bpf/trace.h"
+
+struct span_text {
+	const char *data; /* in the event; not NUL-terminated; NULL: none */
+	size_t length;
+	bool cut;
+};
+
+struct span {
+	const struct trace_span *event;
+	struct span_text texts[TEXT_MAX];
+};
+
+/* Takes apart an event of `size` bytes, which has to outlive the span. False if it is none. */
+bool span_read(struct span *span, const void *event, size_t size);
+
+#endif
