@@ -118,12 +118,19 @@ struct trace_span {
 	__u8 text[TRACE_TEXT_SIZE + TRACE_TEXT_MAX]; /* the second part is room for the last one, never filled */
 };
 
+/* The key of a span under way: a goroutine can be in one of each slot. */
+enum span_slot { SLOT_SERVER, SLOT_CLIENT, SLOT_RPC_CLIENT, SLOT_SQL };
+
+struct trace_span_key {
+	__u64 g;
+	__u32 pid;
+	__u32 incarnation_slot; /* which process had this pid << 2 | enum span_slot */
+};
+
 /* What is wanted: set before the load. */
 struct trace_options {
-	__u64 threshold; /* of a trace that begins here; TRACE_NO_THRESHOLD: no sampling, every request is a span */
-	__u32 wants_query, wants_user_agent;
-	__u32 n_headers;
-	__u32 reserved;
+	__u32 samples; /* else every request is a span */
+	__u32 wants_query;
 };
 
 /* The headers that are looked for; trace_header_name by these numbers. */

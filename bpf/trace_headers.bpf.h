@@ -13,8 +13,8 @@
 #include "bpf/trace_span.bpf.h"
 
 enum {
-	HEADERS_MAX = 128,
-	GROUPS_MAX = 40, /* of eight slots, that are looked at */
+	HEADERS_MAX = 96,
+	GROUPS_MAX = 28, /* of eight slots, that are looked at */
 	GROUP_SLOTS = 8,
 	TRACESTATE_PART = 8, /* bytes */
 };
@@ -160,14 +160,39 @@ static __always_inline bool swiss_map_walk(__u64 map)
 	return table.mask < GROUPS_MAX;
 }
 
-struct bucket_walk {
-	__u64 base, bucket; /* of the array, and where it is now */
-	__u64 left;         /* buckets of the array from here on */
-};
-
-static __always_inline bool bucket_map_walk(__u64 map)
+/* Takes the next bucket of scratch->walk. Returns whether there was one. */
+__attribute__((noinline)) int bucket_next(void)
 {
-	enum { BUCKET_SIZE = 336, OVERFLOW_AT = 328, SAME_SIZE_GROW = 8 };
+	enum { BUCKET_SIZE = 336, OVERFLOW_AT = 328 };
+	struct scratch *scratch = scratch_get();
+	struct bucket_walk *walk;
+	__u64 at;
+
+	if (!scratch)
+		return 0;
+	walk = &scratch->walk;
+	at = walk->overflow;
+	if (!at) {
+		/* Where a map is growing, a part of it is still in the old buckets. */
+		if (!walk->left) {
+			walk->bucket = walk->old;
+			walk->left = walk->old_left;
+			walk->old_left = 0;
+		}
+		if (!walk->left)
+			return 0;
+		at = walk->bucket;
+		walk->bucket += BUCKET_SIZE;
+		walk->left--;
+	}
+	bucket_take(at);
+	walk->overflow = go_read_u64(at + OVERFLOW_AT);
+	return 1;
+}
+
+static __always_inline bool bucket_map_walk(struct scratch *scratch, __u64 map)
+{
+	enum { SAME_SIZE_GROW = 8 };
 	struct {
 		__u64 count;
 		__u8 flags, b;
@@ -175,7 +200,7 @@ static __always_inline bool bucket_map_walk(__u64 map)
 		__u32 seed;
 		__u64 buckets, old;
 	} head;
-	__u64 bucket, overflow, left, old_left;
+	struct bucket_walk *walk = &scratch->walk;
 
 	if (bpf_probe_read_user(&head, sizeof(head), (const void *)map)) {
 		counter_add(COUNTER_LOST_FAULT, 1);
@@ -185,42 +210,28 @@ static __always_inline bool bucket_map_walk(__u64 map)
 		return true;
 	if (head.count > HEADERS_MAX || head.b > 7)
 		return false;
-	left = 1ULL << (head.b & 7);
-	old_left = head.old ? (head.flags & SAME_SIZE_GROW ? left : left >> 1) : 0;
-	bucket = head.buckets;
-	overflow = 0;
-	/* Where a map is growing, a part of it is still in the old buckets. */
-	for (__u32 i = 0; i < GROUPS_MAX; i++) {
-		__u64 at = overflow ? overflow : bucket;
-
-		if (!overflow && !left) {
-			if (!old_left)
-				return true;
-			left = old_left;
-			old_left = 0;
-			at = bucket = head.old;
-		}
-		bucket_take(at);
-		if (!overflow) {
-			bucket += BUCKET_SIZE;
-			left--;
-		}
-		overflow = go_read_u64(at + OVERFLOW_AT);
-	}
-	return !left && !old_left && !overflow;
+	walk->bucket = head.buckets;
+	walk->left = 1ULL << (head.b & 7);
+	walk->old = head.old;
+	walk->old_left = head.old ? (head.flags & SAME_SIZE_GROW ? walk->left : walk->left >> 1) : 0;
+	walk->overflow = 0;
+	for (__u32 i = 0; i < GROUPS_MAX; i++)
+		if (!bucket_next())
+			return true;
+	return !walk->left && !walk->old_left && !walk->overflow;
 }
 
 /* Returns whether all of a map was looked at. */
-__attribute__((noinline)) int map_walk(__u64 map, __u32 is_swiss)
+static __always_inline bool map_walk(const struct place *place, struct scratch *scratch, __u64 map)
 {
-	return is_swiss ? swiss_map_walk(map) : bucket_map_walk(map);
+	return place->binary->has_swiss_maps ? swiss_map_walk(map) : bucket_map_walk(scratch, map);
 }
 
 /* Finds what is wanted of a net/http.Header. */
 static __always_inline void headers_find(const struct place *place, struct scratch *scratch, __u64 map)
 {
 	scratch->seen = 0;
-	if (!map || map_walk(map, place->binary->has_swiss_maps))
+	if (!map || map_walk(place, scratch, map))
 		return;
 	counter_add(COUNTER_LOST_HEADERS, 1);
 	scratch->seen = 0;
@@ -357,7 +368,7 @@ static __always_inline bool span_is_sampled(struct scratch *scratch, bool has_pa
 	__u64 randomness, *in_force;
 	__u32 key = 0, found = 0;
 
-	if (options.threshold == TRACE_NO_THRESHOLD)
+	if (!options.samples)
 		return true;
 	if (scratch->parent.flags & PARENT_NOT_SAMPLED)
 		return false;

@@ -42,88 +42,128 @@ static __always_inline void addresses_read(const struct place *place, struct tra
 	address_read(place, interface_read(netfd, place->binary->netfd_raddr), &span->peer);
 }
 
-/* Begins a server's span. `object` is the response or responseWriter, that comes back at its end. */
-static __always_inline void server_begin(const struct place *place, __u64 g, __u32 protocol, __u64 request,
-					 const struct trace_request_layout *layout, __u64 object)
+/* Fills in a server's span from a request; false where it is not sampled. */
+static __always_inline bool server_span_fill(const struct place *place, struct scratch *scratch)
 {
 	const struct trace_binary *binary = place->binary;
-	struct scratch *scratch = scratch_get();
-	struct trace_span *span;
-	__u64 url, net_conn;
+	const struct server_start *start = &scratch->start;
+	const struct trace_request_layout *layout =
+		start->is_server_request ? &binary->server_request : &binary->request;
+	struct trace_span *span = &scratch->open.span;
+	__u64 url;
 
-	if (!scratch)
-		return;
-	span = &scratch->open.span;
-	span_begin(span, SPAN_KIND_SERVER, protocol);
-	headers_find(place, scratch, field_read(request, layout->header));
-	if (!span_set_parent(scratch)) {
-		context_set(place, g, span, false);
-		return;
-	}
-	span->goroutine_id = field_read(g, binary->g_goid);
-	if (field_read(request, layout->tls))
+	span_begin(span, SPAN_KIND_SERVER, start->protocol);
+	headers_find(place, scratch, field_read(start->request, layout->header));
+	if (!span_set_parent(scratch))
+		return false;
+	span->goroutine_id = field_read(start->g, binary->g_goid);
+	if (field_read(start->request, layout->tls))
 		span->flags |= SPAN_TLS;
-	url = field_read(request, layout->url);
-	text_add_field(span, TEXT_METHOD, request, layout->method);
+	url = field_read(start->request, layout->url);
+	text_add_field(span, TEXT_METHOD, start->request, layout->method);
 	text_add_field(span, TEXT_PATH, url, binary->url_path);
 	if (options.wants_query)
 		text_add_field(span, TEXT_QUERY, url, binary->url_raw_query);
-	text_add_field(span, TEXT_HOST, request, layout->host);
-	text_add_field(span, TEXT_PEER, request, layout->remote_addr);
+	text_add_field(span, TEXT_HOST, start->request, layout->host);
+	text_add_field(span, TEXT_PEER, start->request, layout->remote_addr);
 	headers_add(scratch);
-	if (protocol == TRACE_HTTP1) {
-		net_conn = interface_read(field_read(object, binary->response_conn), binary->conn_rwc);
-		addresses_read(place, span, net_conn);
-	}
-	scratch->open.object = object;
-	scratch->open.request = request;
-	context_set(place, g, span, true);
-	span_open(place, g, SLOT_SERVER, &scratch->open);
+	return true;
 }
 
-/* ServeHTTP(rw, req): HTTP/2 comes by here as well, after runHandler, with a *Request that has the pattern. */
+/* Begins a server's span of what is in scratch->start. A program by itself: what it does to headers takes the verifier
+ * long, and several probes lead here. */
+SEC("uprobe")
+int server_begin(GO_CONTEXT *ctx)
+{
+	struct scratch *scratch = scratch_get();
+	const struct server_start *start;
+	struct place place;
+	__u64 conn;
+
+	if (!scratch || !place_find(ctx, &place))
+		return 0;
+	start = &scratch->start;
+	if (!server_span_fill(&place, scratch)) {
+		context_set(&place, start->g, &scratch->open.span, false);
+		return 0;
+	}
+	if (start->protocol == TRACE_HTTP1) {
+		conn = field_read(start->object, place.binary->response_conn);
+		addresses_read(&place, &scratch->open.span, interface_read(conn, place.binary->conn_rwc));
+	}
+	scratch->open.object = start->object;
+	scratch->open.request = start->request;
+	context_set(&place, start->g, &scratch->open.span, true);
+	span_open(&place, start->g, SLOT_SERVER, &scratch->open);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} begins SEC(".maps") = { .values = { [0] = (void *)&server_begin } };
+
+static __always_inline void server_start(GO_CONTEXT *ctx, const struct server_start *start)
+{
+	struct scratch *scratch = scratch_get();
+
+	if (!scratch)
+		return;
+	scratch->start = *start;
+	bpf_tail_call(ctx, &begins, 0);
+	counter_add(COUNTER_LOST_MAP, 1);
+}
+
+/* h2c's preface, which is not a request, and never ends. */
+static __always_inline bool is_preface(const struct place *place, __u64 request)
+{
+	struct go_string method = field_read_string(request, place->binary->request.method);
+
+	return method.length == 3 && (go_read_u32(method.data) & 0xffffff) == ('P' | 'R' << 8 | 'I' << 16);
+}
+
+/* ServeHTTP(rw, req): HTTP/2 comes by here as well, after runHandler, with a *Request that will have the pattern. */
 SEC("uprobe")
 int http_server(GO_CONTEXT *ctx)
 {
+	struct server_start start = { GO_G(ctx), GO_ARG3(ctx), GO_ARG2(ctx), TRACE_HTTP1, 0 };
 	struct place place;
 	struct open_span *open;
-	struct span_key key;
-	__u64 request = GO_ARG3(ctx);
-	struct go_string method;
+	struct trace_span_key key;
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
-	if (field_read(request, place.binary->request_proto_major) == 1) {
-		/* h2c's preface is not a request, and never ends. */
-		method = field_read_string(request, place.binary->request.method);
-		if (method.length != 3 || (go_read_u32(method.data) & 0xffffff) != ('P' | 'R' << 8 | 'I' << 16))
-			server_begin(&place, GO_G(ctx), TRACE_HTTP1, request, &place.binary->request, GO_ARG2(ctx));
+	if (field_read(start.request, place.binary->request_proto_major) == 1) {
+		if (!is_preface(&place, start.request))
+			server_start(ctx, &start);
 		return 0;
 	}
-	key = span_key(&place, GO_G(ctx), SLOT_SERVER);
+	key = span_key(&place, start.g, SLOT_SERVER);
 	open = bpf_map_lookup_elem(&spans, &key);
 	if (open)
-		open->request = request;
+		open->request = start.request;
 	return 0;
 }
 
 SEC("uprobe")
 int http2_server(GO_CONTEXT *ctx)
 {
-	struct place place;
+	struct server_start start = { GO_G(ctx), GO_ARG2(ctx), GO_ARG1(ctx), TRACE_HTTP2, 0 };
 
-	if (!go_stack_grows(ctx) && place_find(ctx, &place))
-		server_begin(&place, GO_G(ctx), TRACE_HTTP2, GO_ARG2(ctx), &place.binary->request, GO_ARG1(ctx));
+	if (!go_stack_grows(ctx))
+		server_start(ctx, &start);
 	return 0;
 }
 
 SEC("uprobe")
 int http2_server_27(GO_CONTEXT *ctx)
 {
-	struct place place;
+	struct server_start start = { GO_G(ctx), GO_ARG2(ctx), GO_ARG1(ctx), TRACE_HTTP2, 1 };
 
-	if (!go_stack_grows(ctx) && place_find(ctx, &place))
-		server_begin(&place, GO_G(ctx), TRACE_HTTP2, GO_ARG2(ctx), &place.binary->server_request, GO_ARG1(ctx));
+	if (!go_stack_grows(ctx))
+		server_start(ctx, &start);
 	return 0;
 }
 
@@ -150,7 +190,7 @@ static __always_inline void route_add(const struct place *place, struct trace_sp
 static __always_inline void server_end(const struct place *place, __u64 g, __u64 object, __u64 status_at,
 				       __s32 status_offset)
 {
-	struct span_key key = span_key(place, g, SLOT_SERVER);
+	struct trace_span_key key = span_key(place, g, SLOT_SERVER);
 	struct open_span *open = bpf_map_lookup_elem(&spans, &key);
 
 	context_forget(place, g);
@@ -192,7 +232,7 @@ int http2_server_end(GO_CONTEXT *ctx)
 static __always_inline void server_mark(GO_CONTEXT *ctx, __u32 flag)
 {
 	struct place place;
-	struct span_key key;
+	struct trace_span_key key;
 	struct open_span *open;
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
@@ -222,7 +262,7 @@ SEC("uprobe")
 int goexit(GO_CONTEXT *ctx)
 {
 	struct place place;
-	struct span_key key;
+	struct trace_span_key key;
 	struct open_span *open;
 	__u64 g = GO_ARG0(ctx);
 

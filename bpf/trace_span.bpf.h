@@ -50,6 +50,20 @@ struct open_span {
 	struct trace_span span;
 };
 
+/* A walk over the buckets of a map: where it is, and what is left of the array, and of the old one. */
+struct bucket_walk {
+	__u64 bucket, left;
+	__u64 old, old_left;
+	__u64 overflow; /* the bucket that the last one overflows into; 0: none */
+};
+
+/* What a probe hands to the program that begins a server's span. */
+struct server_start {
+	__u64 g, request, object;
+	__u32 protocol;
+	__u32 is_server_request; /* the layout of the request is trace_binary.server_request */
+};
+
 struct scratch {
 	struct found found[FOUND_MAX]; /* those in `seen` */
 	__u32 seen;                    /* bit n: enum found_header */
@@ -63,6 +77,8 @@ struct scratch {
 	};
 	struct tracestate_sampling sampling;
 	struct trace_parent parent;
+	struct server_start start;
+	struct bucket_walk walk;
 	struct open_span open;
 };
 
@@ -101,18 +117,10 @@ int thread_exit(void *ctx __attribute__((unused)))
 
 /* ---- spans under way ---- */
 
-enum span_slot { SLOT_SERVER, SLOT_CLIENT, SLOT_RPC_CLIENT, SLOT_SQL };
-
-struct span_key {
-	__u64 g;
-	__u32 pid;
-	__u32 incarnation_slot;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
-	__type(key, struct span_key);
+	__type(key, struct trace_span_key);
 	__type(value, struct open_span);
 } spans SEC(".maps");
 
@@ -128,9 +136,9 @@ static __always_inline __u32 process_incarnation(const struct place *place)
 	return process->incarnation;
 }
 
-static __always_inline struct span_key span_key(const struct place *place, __u64 g, enum span_slot slot)
+static __always_inline struct trace_span_key span_key(const struct place *place, __u64 g, enum span_slot slot)
 {
-	return (struct span_key){ g, place->pid, process_incarnation(place) << 2 | slot };
+	return (struct trace_span_key){ g, place->pid, process_incarnation(place) << 2 | slot };
 }
 
 /* ---- what a goroutine is in ---- */
@@ -151,7 +159,7 @@ struct context {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
-	__type(key, struct span_key);
+	__type(key, struct trace_span_key);
 	__type(value, struct context);
 } contexts SEC(".maps");
 
@@ -163,7 +171,7 @@ static __always_inline __u64 random_u64(void)
 static __always_inline void context_set(const struct place *place, __u64 g, const struct trace_span *span,
 					bool is_sampled)
 {
-	struct span_key key = span_key(place, g, SLOT_SERVER);
+	struct trace_span_key key = span_key(place, g, SLOT_SERVER);
 	struct context context = {
 		.serial = random_u64(),
 		.g = g,
@@ -182,7 +190,7 @@ static __always_inline void context_set(const struct place *place, __u64 g, cons
 
 static __always_inline void context_forget(const struct place *place, __u64 g)
 {
-	struct span_key key = span_key(place, g, SLOT_SERVER);
+	struct trace_span_key key = span_key(place, g, SLOT_SERVER);
 
 	if (place->binary->follows)
 		bpf_map_delete_elem(&contexts, &key);
@@ -266,7 +274,7 @@ static __always_inline void span_begin(struct trace_span *span, __u32 kind, __u3
 /* Keeps a span that is complete but for its end. */
 static __always_inline void span_open(const struct place *place, __u64 g, enum span_slot slot, struct open_span *open)
 {
-	struct span_key key = span_key(place, g, slot);
+	struct trace_span_key key = span_key(place, g, slot);
 
 	if (bpf_map_update_elem(&spans, &key, open, BPF_ANY))
 		counter_add(COUNTER_LOST_MAP, 1);

@@ -11,10 +11,12 @@
 
 #include "bpf/trace.h"
 #include "bpf/trace.skel.h"
+#include "cmd/otb-trace/control.h"
 #include "cmd/otb-trace/event.h"
 #include "cmd/otb-trace/headers.h"
 #include "cmd/otb-trace/options.h"
 #include "cmd/otb-trace/probes.h"
+#include "cmd/otb-trace/unfinished.h"
 #include "common/bpf/tracer.h"
 #include "common/cli/diag.h"
 
@@ -26,6 +28,7 @@ struct trace {
 	struct trace_bpf *bpf;
 	struct go_targets targets;
 	struct go_probes probes;
+	struct control control;
 	uint64_t execs_missed; /* as last seen */
 	struct table table;
 	struct table_column columns[EVENT_COLUMNS];
@@ -85,6 +88,7 @@ static void on_second(void *context)
 	if (missed != tool->execs_missed && !tool->options.cli.n_pids)
 		go_targets_scan(&tool->targets);
 	tool->execs_missed = missed;
+	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans));
 }
 
 /* ---- targets ---- */
@@ -117,9 +121,8 @@ static void configure(struct trace *tool)
 	const struct options *options = &tool->options;
 	struct trace_bpf *bpf = tool->bpf;
 	struct trace_options wanted = {
-		.threshold = options->threshold,
+		.samples = options->has_ratio || options->control_path,
 		.wants_query = options->wants_query,
-		.n_headers = options->n_headers,
 	};
 
 	memcpy((void *)&bpf->rodata->options, &wanted, sizeof(wanted));
@@ -132,14 +135,21 @@ static void configure(struct trace *tool)
 
 static enum exit_code load(struct trace *tool)
 {
+	const struct options *options = &tool->options;
+	enum exit_code code;
 	int error;
 
 	tool->bpf = trace_bpf__open();
 	if (!tool->bpf)
 		return tracer_refused(-errno);
 	configure(tool);
+	code = control_open(&tool->control, tool->bpf->maps.control, options->control_path);
+	if (code)
+		return code;
 	error = trace_bpf__load(tool->bpf);
-	return error ? tracer_refused(error) : EXIT_DONE;
+	if (error)
+		return tracer_refused(error);
+	return control_pin(&tool->control, tool->bpf->maps.control, options->threshold, options->has_ratio);
 }
 
 static void begin_table(struct trace *tool)
@@ -175,6 +185,7 @@ static enum exit_code start(struct trace *tool)
 
 static void report(struct trace *tool)
 {
+	unfinished_report(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans));
 	tracer_report_loss(&tool->tracer);
 	if (tool->options.cli.stats) {
 		tracer_begin_stats(&tool->tracer);
@@ -207,6 +218,7 @@ int main(int argc, char **argv)
 	if (!code)
 		code = run(&tool);
 	code = exit_worse(code, tracer_close(&tool.tracer));
+	control_close(&tool.control);
 	go_targets_close(&tool.targets);
 	trace_bpf__destroy(tool.bpf);
 	return code;

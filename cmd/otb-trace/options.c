@@ -81,6 +81,7 @@ static void set_ratio(struct options *options, const char *arg, const struct arg
 	if (!parse_fraction(arg, 1, &ratio))
 		cli_refuse(state, "ratio", arg, "a number from 0 to 1, as 0.01");
 	options->threshold = threshold_of_ratio(ratio, THRESHOLD_PRECISION);
+	options->has_ratio = true;
 }
 
 static void check(const struct options *options, const struct argp_state *state)
@@ -138,7 +139,6 @@ void options_parse(struct options *options, int argc, char **argv)
 			.groups = CLI_TRACER | CLI_FORM,
 			.names = event_field_names,
 		},
-		.threshold = TRACE_NO_THRESHOLD,
 	};
 	options->selection.cli = &options->cli;
 	cli_parse(&options->cli, &argp, options, argc, argv);

@@ -17,7 +17,8 @@ struct options {
 	const char *headers[TRACE_HEADERS_MAX]; /* --header, as given */
 	char header_fields[TRACE_HEADERS_MAX][HEADER_FIELD_SIZE];
 	unsigned int n_headers;
-	uint64_t threshold;       /* --ratio; TRACE_NO_THRESHOLD: neither that nor --control */
+	uint64_t threshold; /* --ratio; 0 without it */
+	bool has_ratio;
 	const char *control_path; /* NULL: no --control */
 	bool wants_query, wants_db_text;
 };

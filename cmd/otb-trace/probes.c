@@ -46,6 +46,9 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 	};
 
 	go_probes_configure(probes, bpf->obj, programs, TRACE_PROBES_MAX);
+	/* Programs that call each other have to be of one kind. */
+	if (probes->has_multi)
+		uprobe_prepare_multi(bpf->progs.server_begin);
 	bpf->rodata->has_cookies = probes->has_cookies;
 }
 
