@@ -17,10 +17,10 @@ enum counter {
 	COUNTER_SUPPRESSED_WEIGHT,
 	COUNTER_LOST_RINGBUF, /* the ring buffer was full */
 	COUNTER_LOST_RINGBUF_WEIGHT,
-	COUNTER_LOST_MAP,   /* a map was full */
-	COUNTER_LOST_FAULT, /* memory of the traced process could not be read */
+	COUNTER_LOST_MAP,     /* a map was full */
+	COUNTER_LOST_FAULT,   /* memory of the traced process could not be read */
 	COUNTER_LOST_HEADERS, /* more headers than are looked at: a parent that may be there is not known */
-	COUNTER_UNCOUNTED,  /* times that the kernel had counted something no event reported */
+	COUNTER_UNCOUNTED,    /* times that the kernel had counted something no event reported */
 	COUNTER_UNCOUNTED_WEIGHT,
 	COUNTER_MAX,
 };

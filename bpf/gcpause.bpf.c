@@ -16,13 +16,10 @@ enum { ASSIST_SLOTS = 64 };
 enum { PROCS_MAX = 256 };
 
 struct pause {
-	__u64 start_ns, stopped_ns, stopping_cpu_ns;
+	struct world_stop stop;
 	__u64 ends_ns; /* where the runtime's end is before startTheWorldWithSema returns; else 0 */
 	struct gcpause_goroutine goroutine;
-	__u32 reason;
-	bool is_open;
 	bool ends_cycle;
-	__u8 text[GCPAUSE_TEXT_SIZE];
 };
 
 /* What startCycle knows, before the pause is over that the cycle begins with. */
@@ -53,7 +50,7 @@ struct process {
 
 #define GO_BINARY struct gcpause_binary
 #define GO_PROCESS struct process
-#include "bpf/go_process.bpf.h"
+#include "bpf/go_stw.bpf.h"
 
 /* An assist runs on the system stack and cannot be preempted by the runtime: it ends on the thread it began on. */
 struct assist {
@@ -94,14 +91,14 @@ static __always_inline void *event_begin(const struct place *place, __u32 kind, 
 /* A field of runtime.work, or 0. */
 static __always_inline __u64 work_read(const struct place *place, __s32 offset)
 {
-	if (!place->binary->work_cycles || offset == GCPAUSE_NO_OFFSET)
+	if (!place->binary->work_cycles || offset == GO_NO_OFFSET)
 		return 0;
 	return go_read_u64(place->binary->work_cycles + place->process->head.bias + offset);
 }
 
 static __always_inline __u32 work_read_u32(const struct place *place, __s32 offset)
 {
-	if (!place->binary->work_cycles || offset == GCPAUSE_NO_OFFSET)
+	if (!place->binary->work_cycles || offset == GO_NO_OFFSET)
 		return 0;
 	return go_read_u32(place->binary->work_cycles + place->process->head.bias + offset);
 }
@@ -111,26 +108,13 @@ static __always_inline struct gcpause_goroutine goroutine_read(const struct plac
 	const struct gcpause_binary *binary = place->binary;
 	struct gcpause_goroutine goroutine = { 0 };
 
-	if (g && binary->g_goid >= 0)
-		goroutine.id = go_read_u64(g + binary->g_goid);
-	if (g && binary->g_startpc >= 0)
-		goroutine.startpc = go_read_u64(g + binary->g_startpc);
+	if (g && binary->head.g_goid >= 0)
+		goroutine.id = go_read_u64(g + binary->head.g_goid);
+	if (g && binary->head.g_startpc >= 0)
+		goroutine.startpc = go_read_u64(g + binary->head.g_startpc);
 	if (goroutine.startpc)
 		goroutine.startpc -= place->process->head.bias;
 	return goroutine;
-}
-
-/* The m that runs a g0. */
-static __always_inline __u64 m_read(const struct place *place, __u64 g0)
-{
-	return place->binary->g_m >= 0 ? go_read_u64(g0 + place->binary->g_m) : 0;
-}
-
-static __always_inline __u64 curg_read(const struct place *place, __u64 g0)
-{
-	__u64 m = m_read(place, g0);
-
-	return m && place->binary->m_curg >= 0 ? go_read_u64(m + place->binary->m_curg) : 0;
 }
 
 /* The free goroutines that each P keeps for itself; false where they cannot be read. */
@@ -169,63 +153,23 @@ static __always_inline __u32 goroutines_count(const struct place *place)
 
 /* ---- a stop of the world ---- */
 
-/* There is no memcmp() in BPF. */
-static __always_inline bool text_is_gcing(const __u8 text[GCPAUSE_TEXT_SIZE])
-{
-	return text[0] == 'g' && text[1] == 'c' && text[2] == 'i' && text[3] == 'n' && text[4] == 'g' && !text[5];
-}
-
-/* To 1.20. The runtime keeps the reason where a preemption would look for it: in the m (gcStart leaves it empty). */
-static __always_inline void read_text_reason(const struct place *place, struct pause *pause, __u64 g0)
-{
-	struct {
-		__u64 data, length;
-	} string = { 0 };
-	__u64 m = m_read(place, g0);
-
-	pause->reason = REASON_UNKNOWN;
-	__builtin_memset(pause->text, 0, sizeof(pause->text));
-	if (!m || place->binary->m_preemptoff < 0 ||
-	    bpf_probe_read_user(&string, sizeof(string), (const void *)(m + place->binary->m_preemptoff)))
-		return;
-	pause->reason = string.length ? REASON_TEXT : REASON_SWEEP_TERMINATION;
-	if (string.length > sizeof(pause->text) - 1)
-		string.length = sizeof(pause->text) - 1;
-	if (string.length &&
-	    bpf_probe_read_user(pause->text, string.length & (GCPAUSE_TEXT_SIZE - 1), (const void *)string.data))
-		counter_add(COUNTER_LOST_FAULT, 1);
-	if (text_is_gcing(pause->text))
-		pause->reason = REASON_MARK_TERMINATION;
-}
-
-static __always_inline bool reason_is_gc(__u32 reason)
-{
-	return reason == REASON_MARK_TERMINATION || reason == REASON_SWEEP_TERMINATION;
-}
-
 SEC("uprobe")
 int stop_the_world(GO_CONTEXT *ctx)
 {
 	struct place place;
-	struct pause *pause;
-	__u64 now = bpf_ktime_get_ns(), noted;
+	struct world_stop *stop;
+	__u64 noted;
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
 	place_set_bias(ctx, &place, place.binary->sites[PROBE_STOP_THE_WORLD]);
-	pause = &place.process->pause;
-	if (place.binary->convention == CONVENTION_TEXT)
-		read_text_reason(&place, pause, GO_G(ctx));
-	else
-		pause->reason = GO_ARG0(ctx) & 0xff;
-	pause->start_ns = now;
-	pause->stopped_ns = 0;
+	stop = &place.process->pause.stop;
+	world_stop_begin(ctx, &place, stop);
 	/* What PauseTotalNs begins with: noted a moment ago. */
-	noted = reason_is_gc(pause->reason) ? work_read(&place, place.binary->pause_start) : 0;
-	if (noted && noted < now && now - noted < 1000000000)
-		pause->start_ns = noted;
+	noted = reason_is_gc(stop->reason) ? work_read(&place, place.binary->pause_start) : 0;
+	if (noted && noted < stop->start_ns && stop->start_ns - noted < 1000000000)
+		stop->start_ns = noted;
 	place.process->terminating = false;
-	pause->is_open = true;
 	return 0;
 }
 
@@ -237,22 +181,6 @@ int mark_termination(GO_CONTEXT *ctx)
 	if (!go_stack_grows(ctx) && place_find(ctx, &place))
 		place.process->terminating = true;
 	return 0;
-}
-
-/* The worldStop of 1.22 and later, in registers. */
-static __always_inline void read_world_stop(GO_CONTEXT *ctx, const struct place *place, struct pause *pause)
-{
-	pause->reason = GO_ARG1(ctx) & 0xff;
-	pause->start_ns = GO_ARG2(ctx);
-	pause->stopped_ns = 0;
-	pause->ends_ns = 0;
-	if (place->binary->convention == CONVENTION_SPLIT) {
-		pause->stopped_ns = GO_ARG3(ctx);
-		pause->stopping_cpu_ns = GO_ARG4(ctx);
-	}
-	/* Only gcMarkTermination says when it ended, and a restart of gcMarkDone (also reason 1) does not. */
-	pause->ends_cycle = pause->reason == REASON_MARK_TERMINATION && GO_ARG0(ctx);
-	pause->is_open = true;
 }
 
 /* By the runtime's own count where that can be read, else from the first cycle seen on. */
@@ -270,7 +198,7 @@ static __always_inline void cycle_begin(const struct place *place, const struct 
 	struct next_cycle *next = &place->process->next;
 
 	cycle->is_open = true;
-	cycle->start_ns = pause->start_ns;
+	cycle->start_ns = pause->stop.start_ns;
 	cycle->pause_ns = cycle->pauses = 0;
 	cycle->trigger = next->is_set ? next->trigger : TRIGGER_UNKNOWN;
 	cycle->procs = next->is_set ? next->procs : 0;
@@ -279,6 +207,21 @@ static __always_inline void cycle_begin(const struct place *place, const struct 
 	for (__u32 i = 0; i < ASSIST_SLOTS; i++)
 		cycle->assist_max_ns[i] = 0;
 	next->is_set = false;
+}
+
+/* Only gcMarkTermination ends a cycle, and a restart of gcMarkDone (also reason 1) does not: the former says when it
+ * ended. Before 1.22 the cycle's last pause ends for the runtime's statistics before the world starts. */
+static __always_inline void pause_set_end(GO_CONTEXT *ctx, const struct place *place, struct pause *pause)
+{
+	bool is_last = pause->stop.reason == REASON_MARK_TERMINATION;
+
+	if (place->binary->head.convention >= CONVENTION_START) {
+		pause->ends_cycle = is_last && GO_ARG0(ctx);
+		pause->ends_ns = 0;
+	} else {
+		pause->ends_cycle = is_last && place->process->terminating;
+		pause->ends_ns = pause->ends_cycle ? bpf_ktime_get_ns() : 0;
+	}
 }
 
 SEC("uprobe")
@@ -291,20 +234,14 @@ int start_the_world(GO_CONTEXT *ctx)
 		return 0;
 	place_set_bias(ctx, &place, place.binary->sites[PROBE_START_THE_WORLD]);
 	pause = &place.process->pause;
-	if (place.binary->convention >= CONVENTION_START) {
-		read_world_stop(ctx, &place, pause);
-	} else {
-		if (!pause->is_open)
-			return 0;
-		pause->ends_cycle = pause->reason == REASON_MARK_TERMINATION && place.process->terminating;
-		/* The cycle's last pause ends for the runtime's statistics before the world starts. */
-		pause->ends_ns = pause->ends_cycle ? bpf_ktime_get_ns() : 0;
-	}
+	if (!world_stop_end(ctx, &place, &pause->stop))
+		return 0;
+	pause_set_end(ctx, &place, pause);
 	pause->goroutine = goroutine_read(&place, curg_read(&place, GO_G(ctx)));
-	if (reason_is_gc(pause->reason))
-		cycle_set_number(&place, pause->reason == REASON_SWEEP_TERMINATION);
+	if (reason_is_gc(pause->stop.reason))
+		cycle_set_number(&place, pause->stop.reason == REASON_SWEEP_TERMINATION);
 	/* While the world is stopped: others assist before this function returns. */
-	if (pause->reason == REASON_SWEEP_TERMINATION)
+	if (pause->stop.reason == REASON_SWEEP_TERMINATION)
 		cycle_begin(&place, pause);
 	if (pause->ends_cycle)
 		place.process->cycle.goroutines = goroutines_count(&place);
@@ -375,11 +312,11 @@ static __always_inline void cycle_emit(const struct place *place, __u64 end_ns)
 
 static __always_inline bool pause_is_wanted(const struct pause *pause, __u64 end_ns)
 {
-	__u32 bit = pause->reason < 63 ? pause->reason : 63;
+	__u32 bit = pause->stop.reason < 63 ? pause->stop.reason : 63;
 
-	if (end_ns - pause->start_ns < filter.min_duration_ns)
+	if (end_ns - pause->stop.start_ns < filter.min_duration_ns)
 		return false;
-	return pause->reason == REASON_TEXT || filter.reasons >> bit & 1;
+	return pause->stop.reason == REASON_TEXT || filter.reasons >> bit & 1;
 }
 
 static __always_inline void pause_emit(const struct place *place, __u64 end_ns)
@@ -390,14 +327,14 @@ static __always_inline void pause_emit(const struct place *place, __u64 end_ns)
 	event = event_begin(place, GCPAUSE_PAUSE, sizeof(*event), pause_is_wanted(pause, end_ns));
 	if (!event)
 		return;
-	event->start_ns = pause->start_ns;
+	event->start_ns = pause->stop.start_ns;
 	event->end_ns = end_ns;
-	event->stopped_ns = pause->stopped_ns;
-	event->stopping_cpu_ns = pause->stopping_cpu_ns;
+	event->stopped_ns = pause->stop.stopped_ns;
+	event->stopping_cpu_ns = pause->stop.stopping_cpu_ns;
 	event->goroutine = pause->goroutine;
-	event->reason = pause->reason;
-	event->cycle = reason_is_gc(pause->reason) ? place->process->cycle.number : 0;
-	__builtin_memcpy(event->text, pause->text, sizeof(event->text));
+	event->reason = pause->stop.reason;
+	event->cycle = reason_is_gc(pause->stop.reason) ? place->process->cycle.number : 0;
+	__builtin_memcpy(event->text, pause->stop.text, sizeof(event->text));
 	ring_submit(event);
 }
 
@@ -410,7 +347,7 @@ static __always_inline __u64 pause_end(const struct place *place, __u64 returned
 	if (!pause->ends_ns)
 		return returned;
 	noted = work_read(place, place->binary->t_end);
-	return noted >= pause->start_ns && noted <= pause->ends_ns ? noted : pause->ends_ns;
+	return noted >= pause->stop.start_ns && noted <= pause->ends_ns ? noted : pause->ends_ns;
 }
 
 SEC("uprobe")
@@ -425,13 +362,13 @@ int world_started(GO_CONTEXT *ctx)
 		return 0;
 	pause = &place.process->pause;
 	cycle = &place.process->cycle;
-	if (!pause->is_open)
+	if (!pause->stop.is_open)
 		return 0;
-	pause->is_open = false;
+	pause->stop.is_open = false;
 	end_ns = pause_end(&place, GO_ARG0(ctx));
-	if (reason_is_gc(pause->reason)) {
+	if (reason_is_gc(pause->stop.reason)) {
 		cycle->pauses++;
-		cycle->pause_ns += end_ns - pause->start_ns;
+		cycle->pause_ns += end_ns - pause->stop.start_ns;
 	}
 	pause_emit(&place, end_ns);
 	/* One that began before there were probes is not told of: what it cost is not known. */

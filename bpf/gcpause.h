@@ -7,8 +7,6 @@
 
 #include "bpf/go.h"
 
-enum { GCPAUSE_TEXT_SIZE = 32 };
-
 /* The probes of one binary; in config.sites by these numbers. */
 enum gcpause_probe {
 	PROBE_STOP_THE_WORLD,   /* stopTheWorldWithSema: to 1.21 */
@@ -21,33 +19,18 @@ enum gcpause_probe {
 	PROBE_MAX,
 };
 
-/* How a release says why and since when the world is stopped (go-versions.md 6; runtime/proc.go of each). */
-enum gcpause_convention {
-	CONVENTION_TEXT,   /* to 1.20: m.preemptoff holds a text: "" sweep termination, "gcing" mark termination */
-	CONVENTION_REASON, /* 1.21: the reason is the argument of stopTheWorldWithSema */
-	CONVENTION_START,  /* 1.22: startTheWorldWithSema(now, worldStop{reason, start}) */
-	CONVENTION_SPLIT,  /* from 1.23: worldStop{reason, startedStopping, finishedStopping, stoppingCPUTime} */
-};
-
-/* runtime.stwReason (from 1.21; runtime/proc.go) */
-enum gcpause_reason { REASON_UNKNOWN, REASON_MARK_TERMINATION, REASON_SWEEP_TERMINATION, REASON_TEXT = 255 };
-
 /* runtime.gcTriggerKind (runtime/mgc.go), and what stands for not known */
 enum gcpause_trigger { TRIGGER_HEAP, TRIGGER_TIME, TRIGGER_FORCED, TRIGGER_UNKNOWN };
 
-#define GCPAUSE_NO_OFFSET (-0x80000000LL)
-
 /* What has to be known of a binary. Addresses are those of the file, 0 where they are not known; offsets may be
- * negative, and are GCPAUSE_NO_OFFSET where they are not known. */
+ * negative, and are GO_NO_OFFSET where they are not known. */
 struct gcpause_binary {
 	struct go_binary_head head;
 	__u64 sites[PROBE_MAX]; /* 0: no such probe */
 	__u64 work_cycles;      /* runtime.work.cycles */
 	__u64 forcegchelper;    /* the function of the goroutine that starts timed cycles */
 	__u64 allglen, allp, sched;
-	__u32 convention;
-	__u32 startcycle_has_trigger; /* from 1.19 */
-	__s32 g_m, g_goid, g_startpc, m_curg, m_preemptoff;
+	__u32 startcycle_has_trigger;                        /* from 1.19 */
 	__s32 user_forced, pause_start, t_end, heap0, heap2; /* in runtime.work, from its field cycles on */
 	__s32 last_heap_goal;                                /* in gcControllerState */
 	__s32 sched_ngsys, sched_gfree, sched_gfree_no_stack, p_gfree;
@@ -68,8 +51,8 @@ struct gcpause_pause {
 	__u64 stopping_cpu_ns;
 	struct gcpause_goroutine goroutine;
 	__u32 reason;
-	__u32 cycle;                  /* 0: not known */
-	__u8 text[GCPAUSE_TEXT_SIZE]; /* of REASON_TEXT */
+	__u32 cycle;              /* 0: not known */
+	__u8 text[STW_TEXT_SIZE]; /* of REASON_TEXT */
 };
 
 struct gcpause_cycle {

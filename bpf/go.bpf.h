@@ -13,6 +13,8 @@
 
 #include <asm/ptrace.h>
 
+#include "bpf/go.h"
+
 #if defined(__TARGET_ARCH_x86)
 
 #define GO_CONTEXT struct pt_regs
@@ -63,6 +65,15 @@ static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
 struct go_process {
 	__u64 bias;              /* run-time address - address in the file */
 	__u32 index, generation; /* of the binary that speaks for it */
+};
+
+/* A stop of the world (bpf/go_stw.bpf.h), which a tracer that looks at them has in its state of a process. */
+struct world_stop {
+	__u64 start_ns;
+	__u64 stopped_ns, stopping_cpu_ns; /* every P is stopped, and what that took; 0: not known */
+	__u32 reason;
+	bool is_open;
+	__u8 text[STW_TEXT_SIZE]; /* of REASON_TEXT */
 };
 
 /* Reads a word of the process; 0 where it cannot be read, which is counted. */

@@ -3,5 +3,6 @@
  * otb-trace, kernel side: uprobes in Go programs that become spans.
  */
 #include "bpf/trace_http.bpf.h"
+#include "bpf/trace_stw.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

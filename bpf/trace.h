@@ -12,6 +12,8 @@
 
 /* The probes of one binary; in trace_binary.sites by these numbers. What ends a span comes behind what begins it. */
 enum trace_probe {
+	PROBE_STOP_THE_WORLD,   /* runtime.stopTheWorldWithSema: to 1.21 */
+	PROBE_START_THE_WORLD,  /* runtime.startTheWorldWithSema */
 	PROBE_HTTP_SERVER,      /* net/http.serverHandler.ServeHTTP */
 	PROBE_HTTP2_SERVER,     /* (*serverConn).runHandler with a *Request */
 	PROBE_HTTP2_SERVER_27,  /* the same with a *ServerRequest, from 1.27 on */
@@ -23,9 +25,7 @@ enum trace_probe {
 	TRACE_PROBES_MAX,
 };
 
-#define TRACE_NO_OFFSET (-0x80000000LL)
-
-/* Where in a request of one kind its fields are; TRACE_NO_OFFSET: not known. */
+/* Where in a request of one kind its fields are; GO_NO_OFFSET: not known. */
 struct trace_request_layout {
 	__s32 method, url, header, host, remote_addr, tls;
 };
@@ -41,12 +41,11 @@ struct trace_binary {
 	__s32 conn_rwc, conn_tls_state;
 	__s32 net_conn_fd, netfd_laddr, netfd_raddr, tcpaddr_ip, tcpaddr_port, tls_conn_conn;
 	__s32 h2_writer_rws, h2_rws_status, h2_rws_req;
-	__s32 g_m, g_goid, m_curg;
 	__u32 has_swiss_maps; /* Go 1.24 and later, but for GOEXPERIMENT=noswissmap */
 	__u32 follows;        /* goroutines are followed: there are functions that make client spans */
 };
 
-enum trace_event { TRACE_SPAN = GO_EVENT_EXEC + 1 };
+enum trace_event { TRACE_SPAN = GO_EVENT_EXEC + 1, TRACE_STOP };
 
 enum trace_span_kind { SPAN_KIND_SERVER = 2, SPAN_KIND_CLIENT = 3 }; /* opentelemetry-proto's numbers */
 
@@ -118,6 +117,12 @@ struct trace_span {
 	__u8 text[TRACE_TEXT_SIZE + TRACE_TEXT_MAX]; /* the second part is room for the last one, never filled */
 };
 
+/* The GC had stopped the world. */
+struct trace_stop {
+	struct go_event head;
+	__u64 start_ns, end_ns;
+};
+
 /* The key of a span under way: a goroutine can be in one of each slot. */
 enum span_slot { SLOT_SERVER, SLOT_CLIENT, SLOT_RPC_CLIENT, SLOT_SQL };
 
@@ -154,6 +159,7 @@ struct trace_header_name {
 	__u32 reserved;
 };
 
+_Static_assert(sizeof(struct trace_stop) == 48, "wire struct");
 _Static_assert(sizeof(struct trace_text_head) == 4, "wire struct");
 _Static_assert(sizeof(struct trace_address) == 20, "wire struct");
 _Static_assert(__builtin_offsetof(struct trace_span, text) == 152, "wire struct");

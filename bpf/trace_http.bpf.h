@@ -10,7 +10,7 @@
 /* The data word of a Go interface. */
 static __always_inline __u64 interface_read(__u64 object, __s32 offset)
 {
-	return offset == TRACE_NO_OFFSET ? 0 : field_read(object, offset + 8);
+	return offset == GO_NO_OFFSET ? 0 : field_read(object, offset + 8);
 }
 
 /* A *net.TCPAddr; what does not look like one leaves nothing. */
@@ -56,7 +56,7 @@ static __always_inline bool server_span_fill(const struct place *place, struct s
 	headers_find(place, scratch, field_read(start->request, layout->header));
 	if (!span_set_parent(scratch))
 		return false;
-	span->goroutine_id = field_read(start->g, binary->g_goid);
+	span->goroutine_id = field_read(start->g, binary->head.g_goid);
 	if (field_read(start->request, layout->tls))
 		span->flags |= SPAN_TLS;
 	url = field_read(start->request, layout->url);
@@ -181,7 +181,7 @@ static __always_inline void route_add(const struct place *place, struct trace_sp
 {
 	const struct trace_binary *binary = place->binary;
 
-	if (binary->request_pattern != TRACE_NO_OFFSET)
+	if (binary->request_pattern != GO_NO_OFFSET)
 		text_add_field(span, TEXT_ROUTE, request, binary->request_pattern);
 	else
 		text_add_field(span, TEXT_ROUTE, field_read(request, binary->request_pat), binary->pattern_str);
@@ -196,7 +196,7 @@ static __always_inline void server_end(const struct place *place, __u64 g, __u64
 	context_forget(place, g);
 	if (!open || open->object != object)
 		return;
-	if (status_at && status_offset != TRACE_NO_OFFSET)
+	if (status_at && status_offset != GO_NO_OFFSET)
 		span_set_status(&open->span, go_read_u64(status_at + status_offset));
 	open->span.flags &= ~SPAN_PANICKED; /* it was recovered */
 	route_add(place, &open->span, open->request);

@@ -17,6 +17,7 @@ struct process {
 	struct go_process head;
 	__u32 incarnation; /* told apart from others that had its pid, or were it before an execve() */
 	__u32 reserved;
+	struct world_stop stop;
 };
 
 #define GO_BINARY struct trace_binary
@@ -24,6 +25,8 @@ struct process {
 #include "bpf/go_process.bpf.h"
 
 const volatile struct trace_options options;
+
+__u64 stops_missed; /* stops of the world that found the ring buffer full */
 
 /* T, as otb-sample writes it: see otb-records(7). */
 struct {
@@ -210,14 +213,14 @@ static __always_inline struct go_string string_read(__u64 address)
 /* A field of a struct; an offset that is not known gives nothing. */
 static __always_inline __u64 field_read(__u64 object, __s32 offset)
 {
-	return object && offset != TRACE_NO_OFFSET ? go_read_u64(object + offset) : 0;
+	return object && offset != GO_NO_OFFSET ? go_read_u64(object + offset) : 0;
 }
 
 static __always_inline struct go_string field_read_string(__u64 object, __s32 offset)
 {
 	struct go_string none = { 0 };
 
-	return object && offset != TRACE_NO_OFFSET ? string_read(object + offset) : none;
+	return object && offset != GO_NO_OFFSET ? string_read(object + offset) : none;
 }
 
 /* ---- a span's texts ---- */

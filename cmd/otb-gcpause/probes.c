@@ -63,7 +63,7 @@ static void find_places(struct go_places *places, struct gcpause_binary *config,
 	sites[PROBE_ASSIST_END] = place_assist_end(places, binary, &functions[ASSIST]);
 	if (!sites[PROBE_ASSIST] || !sites[PROBE_ASSIST_END])
 		places->of[PROBE_ASSIST].n = places->of[PROBE_ASSIST_END].n = 0;
-	if (config->convention > CONVENTION_REASON)
+	if (config->head.convention > CONVENTION_REASON)
 		return;
 	sites[PROBE_STOP_THE_WORLD] = go_place_entry(places, PROBE_STOP_THE_WORLD, binary, &functions[STOP_THE_WORLD]);
 	sites[PROBE_MARK_TERMINATION] =
@@ -72,45 +72,26 @@ static void find_places(struct go_places *places, struct gcpause_binary *config,
 
 /* ---- what the kernel side has to know ---- */
 
-static enum gcpause_convention convention_of(unsigned int minor)
-{
-	if (minor && minor <= 20)
-		return CONVENTION_TEXT;
-	if (minor == 21)
-		return CONVENTION_REASON;
-	return minor == 22 ? CONVENTION_START : CONVENTION_SPLIT;
-}
-
-static int32_t offset_of(const struct go_layout *layout, enum go_field field)
-{
-	return layout->offsets[field] == GO_OFFSET_NONE ? (int32_t)GCPAUSE_NO_OFFSET : layout->offsets[field];
-}
-
 /* From runtime.work.cycles on. */
 static int32_t work_offset(const struct go_layout *layout, enum go_field field)
 {
 	int32_t cycles = layout->offsets[GO_WORK_CYCLES], offset = layout->offsets[field];
 
-	return cycles == GO_OFFSET_NONE || offset == GO_OFFSET_NONE ? (int32_t)GCPAUSE_NO_OFFSET : offset - cycles;
+	return cycles == GO_OFFSET_NONE || offset == GO_OFFSET_NONE ? (int32_t)GO_NO_OFFSET : offset - cycles;
 }
 
 static void set_offsets(struct gcpause_binary *config, const struct go_layout *layout)
 {
-	config->g_m = offset_of(layout, GO_G_M);
-	config->g_goid = offset_of(layout, GO_G_GOID);
-	config->g_startpc = offset_of(layout, GO_G_STARTPC);
-	config->m_curg = offset_of(layout, GO_M_CURG);
-	config->m_preemptoff = offset_of(layout, GO_M_PREEMPTOFF);
 	config->user_forced = work_offset(layout, GO_WORK_USER_FORCED);
 	config->pause_start = work_offset(layout, GO_WORK_PAUSE_START);
 	config->t_end = work_offset(layout, GO_WORK_T_END);
 	config->heap0 = work_offset(layout, GO_WORK_HEAP0);
 	config->heap2 = work_offset(layout, GO_WORK_HEAP2);
-	config->last_heap_goal = offset_of(layout, GO_CONTROLLER_LAST_HEAP_GOAL);
-	config->sched_ngsys = offset_of(layout, GO_SCHED_NGSYS);
-	config->sched_gfree = offset_of(layout, GO_SCHED_GFREE_N);
-	config->sched_gfree_no_stack = offset_of(layout, GO_SCHED_GFREE_NO_STACK);
-	config->p_gfree = offset_of(layout, GO_P_GFREE_N);
+	config->last_heap_goal = go_offset_of(layout, GO_CONTROLLER_LAST_HEAP_GOAL);
+	config->sched_ngsys = go_offset_of(layout, GO_SCHED_NGSYS);
+	config->sched_gfree = go_offset_of(layout, GO_SCHED_GFREE_N);
+	config->sched_gfree_no_stack = go_offset_of(layout, GO_SCHED_GFREE_NO_STACK);
+	config->p_gfree = go_offset_of(layout, GO_P_GFREE_N);
 }
 
 static uint64_t symbol_of(const struct go_binary *binary, const char *name)
@@ -138,10 +119,10 @@ static void describe(struct go_places *places, struct gcpause_binary *config, co
 	struct go_layout layout;
 
 	memset(config, 0, sizeof(*config));
-	config->convention = convention_of(minor);
 	config->startcycle_has_trigger = !minor || minor >= 19;
 	config->forcegchelper = functions[FORCEGCHELPER].address;
 	go_layout_get(&layout, binary);
+	go_binary_describe(&config->head, binary, &layout);
 	set_offsets(config, &layout);
 	set_variables(config, binary, &layout);
 	find_places(places, config, binary, functions);
@@ -164,7 +145,7 @@ static bool is_enough(const struct gcpause_binary *config, const char *path, boo
 	for (unsigned int probe = 0; probe < PROBE_MAX; probe++) {
 		bool is_for_old = probe == PROBE_STOP_THE_WORLD || probe == PROBE_MARK_TERMINATION;
 
-		if (config->sites[probe] || (is_for_old && config->convention > CONVENTION_REASON))
+		if (config->sites[probe] || (is_for_old && config->head.convention > CONVENTION_REASON))
 			continue;
 		if (!strcmp(lacks[probe], "pauses"))
 			enough = false;

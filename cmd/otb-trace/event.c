@@ -34,6 +34,7 @@ const char *const event_field_names[] = {
 	"network_protocol_version",
 	"user_agent_original",
 	"error_type",
+	"gc_stw_ns",
 	"tracestate",
 	"sampling_threshold",
 	"count",
@@ -120,6 +121,8 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 	add_span_text(record, "user_agent_original", span, TEXT_USER_AGENT);
 	for (unsigned int i = 0; i < options->n_headers; i++)
 		add_span_text(record, options->header_fields[i], span, (enum trace_text)(TEXT_HEADER + i));
+	if (span->has_gc_stw)
+		record_add_uint(record, "gc_stw_ns", span->gc_stw_ns);
 	add_span_text(record, "tracestate", span, TEXT_TRACESTATE);
 	if (event->threshold < THRESHOLD_NEVER) {
 		threshold_format(event->threshold, threshold);

@@ -16,6 +16,7 @@
 #include "cmd/otb-trace/headers.h"
 #include "cmd/otb-trace/options.h"
 #include "cmd/otb-trace/probes.h"
+#include "cmd/otb-trace/stops.h"
 #include "cmd/otb-trace/unfinished.h"
 #include "common/bpf/tracer.h"
 #include "common/cli/diag.h"
@@ -29,6 +30,8 @@ struct trace {
 	struct go_targets targets;
 	struct go_probes probes;
 	struct control control;
+	struct stops stops;
+	uint64_t stops_missed; /* as last seen */
 	uint64_t execs_missed; /* as last seen */
 	struct table table;
 	struct table_column columns[EVENT_COLUMNS];
@@ -41,6 +44,24 @@ static bool is_table(const struct trace *tool)
 	return tool->options.cli.form == CLI_FORM_TABLE;
 }
 
+/* How long the GC had stopped the world in a span, where that is known. */
+static void note_stops(struct trace *tool, struct span *span)
+{
+	const struct trace_span *event = span->event;
+	uint64_t missed = tool->bpf->bss->stops_missed;
+
+	if (missed != tool->stops_missed)
+		stops_miss(&tool->stops, clock_monotonic_ns());
+	tool->stops_missed = missed;
+	span->has_gc_stw =
+		stops_overlap(&tool->stops, event->head.pid, event->start_ns, event->end_ns, &span->gc_stw_ns);
+}
+
+static void on_stop(struct trace *tool, const struct trace_stop *event)
+{
+	stops_add(&tool->stops, event->head.pid, event->start_ns, event->end_ns);
+}
+
 static void on_span(struct trace *tool, const void *event, size_t size)
 {
 	struct session *session = &tool->tracer.session;
@@ -48,6 +69,7 @@ static void on_span(struct trace *tool, const void *event, size_t size)
 
 	if (!span_read(&span, event, size))
 		return;
+	note_stops(tool, &span);
 	if (is_table(tool)) {
 		span_set_row(&tool->table, &span, clock_wall_ns(&session->clock, span.event->start_ns));
 		session_put_row(session, &tool->table, true);
@@ -75,6 +97,8 @@ static void on_event(void *context, const void *data, size_t size)
 		return;
 	if (event->kind == TRACE_SPAN)
 		on_span(tool, data, size);
+	else if (event->kind == TRACE_STOP && size >= sizeof(struct trace_stop))
+		on_stop(tool, data);
 	else if (event->kind == GO_EVENT_EXEC)
 		on_exec(tool, event);
 }
@@ -219,6 +243,7 @@ int main(int argc, char **argv)
 		code = run(&tool);
 	code = exit_worse(code, tracer_close(&tool.tracer));
 	control_close(&tool.control);
+	stops_close(&tool.stops);
 	go_targets_close(&tool.targets);
 	trace_bpf__destroy(tool.bpf);
 	return code;

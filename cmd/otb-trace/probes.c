@@ -16,6 +16,8 @@ struct probe_function {
 };
 
 static const struct probe_function probe_functions[] = {
+	{ PROBE_STOP_THE_WORLD, "runtime.stopTheWorldWithSema" },
+	{ PROBE_START_THE_WORLD, "runtime.startTheWorldWithSema" },
 	{ PROBE_HTTP_SERVER, "net/http.serverHandler.ServeHTTP" },
 	{ PROBE_HTTP2_SERVER, "net/http.(*http2serverConn).runHandler" },
 	{ PROBE_HTTP2_SERVER, "golang.org/x/net/http2.(*serverConn).runHandler" },
@@ -35,6 +37,8 @@ enum { PROBE_FUNCTIONS = sizeof(probe_functions) / sizeof(probe_functions[0]) };
 void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 {
 	struct bpf_program *const programs[TRACE_PROBES_MAX] = {
+		[PROBE_STOP_THE_WORLD] = bpf->progs.stop_the_world,
+		[PROBE_START_THE_WORLD] = bpf->progs.start_the_world,
 		[PROBE_HTTP_SERVER] = bpf->progs.http_server,
 		[PROBE_HTTP2_SERVER] = bpf->progs.http2_server,
 		[PROBE_HTTP2_SERVER_27] = bpf->progs.http2_server_27,
@@ -54,10 +58,12 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 
 /* ---- where ---- */
 
-/* goexit0 calls gdestroy where there is one. */
+/* goexit0 calls gdestroy where there is one; from 1.22 on the start of the world tells when it was stopped. */
 static bool is_superseded(const struct trace_binary *config, const struct probe_function *function)
 {
-	return function->probe == PROBE_GOEXIT && config->sites[PROBE_GOEXIT];
+	if (function->probe == PROBE_GOEXIT)
+		return config->sites[PROBE_GOEXIT];
+	return function->probe == PROBE_STOP_THE_WORLD && config->head.convention >= CONVENTION_START;
 }
 
 static void find_places(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
@@ -81,32 +87,27 @@ static void find_places(struct go_places *places, struct trace_binary *config, c
 
 /* ---- what the kernel side has to know ---- */
 
-static int32_t offset_of(const struct go_layout *layout, enum go_field field)
-{
-	return layout->offsets[field] == GO_OFFSET_NONE ? (int32_t)TRACE_NO_OFFSET : layout->offsets[field];
-}
-
 static struct trace_request_layout request_layout(const struct go_layout *layout)
 {
 	return (struct trace_request_layout){
-		.method = offset_of(layout, GO_REQUEST_METHOD),
-		.url = offset_of(layout, GO_REQUEST_URL),
-		.header = offset_of(layout, GO_REQUEST_HEADER),
-		.host = offset_of(layout, GO_REQUEST_HOST),
-		.remote_addr = offset_of(layout, GO_REQUEST_REMOTE_ADDR),
-		.tls = offset_of(layout, GO_REQUEST_TLS),
+		.method = go_offset_of(layout, GO_REQUEST_METHOD),
+		.url = go_offset_of(layout, GO_REQUEST_URL),
+		.header = go_offset_of(layout, GO_REQUEST_HEADER),
+		.host = go_offset_of(layout, GO_REQUEST_HOST),
+		.remote_addr = go_offset_of(layout, GO_REQUEST_REMOTE_ADDR),
+		.tls = go_offset_of(layout, GO_REQUEST_TLS),
 	};
 }
 
 static struct trace_request_layout server_request_layout(const struct go_layout *layout)
 {
 	return (struct trace_request_layout){
-		.method = offset_of(layout, GO_SERVER_REQUEST_METHOD),
-		.url = offset_of(layout, GO_SERVER_REQUEST_URL),
-		.header = offset_of(layout, GO_SERVER_REQUEST_HEADER),
-		.host = offset_of(layout, GO_SERVER_REQUEST_HOST),
-		.remote_addr = offset_of(layout, GO_SERVER_REQUEST_REMOTE_ADDR),
-		.tls = offset_of(layout, GO_SERVER_REQUEST_TLS),
+		.method = go_offset_of(layout, GO_SERVER_REQUEST_METHOD),
+		.url = go_offset_of(layout, GO_SERVER_REQUEST_URL),
+		.header = go_offset_of(layout, GO_SERVER_REQUEST_HEADER),
+		.host = go_offset_of(layout, GO_SERVER_REQUEST_HOST),
+		.remote_addr = go_offset_of(layout, GO_SERVER_REQUEST_REMOTE_ADDR),
+		.tls = go_offset_of(layout, GO_SERVER_REQUEST_TLS),
 	};
 }
 
@@ -117,38 +118,35 @@ static int32_t status_offset(const struct go_binary *binary, const struct go_lay
 
 	if (layout->source == GO_LAYOUT_GUESS && go_response_status_offset(binary, &offset))
 		return offset;
-	return offset_of(layout, GO_RESPONSE_STATUS);
+	return go_offset_of(layout, GO_RESPONSE_STATUS);
 }
 
 static void set_offsets(struct trace_binary *config, const struct go_binary *binary, const struct go_layout *layout)
 {
 	config->request = request_layout(layout);
 	config->server_request = server_request_layout(layout);
-	config->request_proto_major = offset_of(layout, GO_REQUEST_PROTO_MAJOR);
-	config->request_pattern = offset_of(layout, GO_REQUEST_PATTERN);
-	config->request_pat = offset_of(layout, GO_REQUEST_PAT);
-	config->pattern_str = offset_of(layout, GO_PATTERN_STR);
-	config->url_scheme = offset_of(layout, GO_URL_SCHEME);
-	config->url_host = offset_of(layout, GO_URL_HOST);
-	config->url_path = offset_of(layout, GO_URL_PATH);
-	config->url_raw_query = offset_of(layout, GO_URL_RAW_QUERY);
-	config->response_conn = offset_of(layout, GO_RESPONSE_CONN);
-	config->response_req = offset_of(layout, GO_RESPONSE_REQ);
+	config->request_proto_major = go_offset_of(layout, GO_REQUEST_PROTO_MAJOR);
+	config->request_pattern = go_offset_of(layout, GO_REQUEST_PATTERN);
+	config->request_pat = go_offset_of(layout, GO_REQUEST_PAT);
+	config->pattern_str = go_offset_of(layout, GO_PATTERN_STR);
+	config->url_scheme = go_offset_of(layout, GO_URL_SCHEME);
+	config->url_host = go_offset_of(layout, GO_URL_HOST);
+	config->url_path = go_offset_of(layout, GO_URL_PATH);
+	config->url_raw_query = go_offset_of(layout, GO_URL_RAW_QUERY);
+	config->response_conn = go_offset_of(layout, GO_RESPONSE_CONN);
+	config->response_req = go_offset_of(layout, GO_RESPONSE_REQ);
 	config->response_status = status_offset(binary, layout);
-	config->conn_rwc = offset_of(layout, GO_CONN_RWC);
-	config->conn_tls_state = offset_of(layout, GO_CONN_TLS_STATE);
-	config->net_conn_fd = offset_of(layout, GO_NET_CONN_FD);
-	config->netfd_laddr = offset_of(layout, GO_NETFD_LADDR);
-	config->netfd_raddr = offset_of(layout, GO_NETFD_RADDR);
-	config->tcpaddr_ip = offset_of(layout, GO_TCPADDR_IP);
-	config->tcpaddr_port = offset_of(layout, GO_TCPADDR_PORT);
-	config->tls_conn_conn = offset_of(layout, GO_TLS_CONN_CONN);
-	config->h2_writer_rws = offset_of(layout, GO_H2_RESPONSE_WRITER_RWS);
-	config->h2_rws_status = offset_of(layout, GO_H2_RWS_STATUS);
-	config->h2_rws_req = offset_of(layout, GO_H2_RWS_REQ);
-	config->g_m = offset_of(layout, GO_G_M);
-	config->g_goid = offset_of(layout, GO_G_GOID);
-	config->m_curg = offset_of(layout, GO_M_CURG);
+	config->conn_rwc = go_offset_of(layout, GO_CONN_RWC);
+	config->conn_tls_state = go_offset_of(layout, GO_CONN_TLS_STATE);
+	config->net_conn_fd = go_offset_of(layout, GO_NET_CONN_FD);
+	config->netfd_laddr = go_offset_of(layout, GO_NETFD_LADDR);
+	config->netfd_raddr = go_offset_of(layout, GO_NETFD_RADDR);
+	config->tcpaddr_ip = go_offset_of(layout, GO_TCPADDR_IP);
+	config->tcpaddr_port = go_offset_of(layout, GO_TCPADDR_PORT);
+	config->tls_conn_conn = go_offset_of(layout, GO_TLS_CONN_CONN);
+	config->h2_writer_rws = go_offset_of(layout, GO_H2_RESPONSE_WRITER_RWS);
+	config->h2_rws_status = go_offset_of(layout, GO_H2_RWS_STATUS);
+	config->h2_rws_req = go_offset_of(layout, GO_H2_RWS_REQ);
 }
 
 static void describe(struct trace_binary *config, const struct go_binary *binary)
@@ -157,6 +155,7 @@ static void describe(struct trace_binary *config, const struct go_binary *binary
 	struct go_layout layout;
 
 	go_layout_get(&layout, binary);
+	go_binary_describe(&config->head, binary, &layout);
 	set_offsets(config, binary, &layout);
 	config->has_swiss_maps = (!version->minor || version->minor >= 24) && !strstr(version->text, "noswissmap");
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bpf/trace.h"
 
@@ -19,6 +20,8 @@ struct span_text {
 struct span {
 	const struct trace_span *event;
 	struct span_text texts[TEXT_MAX];
+	uint64_t gc_stw_ns; /* how long the GC had stopped the world */
+	bool has_gc_stw;    /* whether that is known */
 };
 
 /* Takes apart an event of `size` bytes, which has to outlive the span. False if it is none. */

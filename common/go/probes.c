@@ -77,6 +77,30 @@ void go_probes_configure(struct go_probes *probes, struct bpf_object *object, st
 	}
 }
 
+int32_t go_offset_of(const struct go_layout *layout, enum go_field field)
+{
+	return layout->offsets[field] == GO_OFFSET_NONE ? (int32_t)GO_NO_OFFSET : layout->offsets[field];
+}
+
+static enum go_convention convention_of(unsigned int minor)
+{
+	if (minor && minor <= 20)
+		return CONVENTION_TEXT;
+	if (minor == 21)
+		return CONVENTION_REASON;
+	return minor == 22 ? CONVENTION_START : CONVENTION_SPLIT;
+}
+
+void go_binary_describe(struct go_binary_head *head, const struct go_binary *binary, const struct go_layout *layout)
+{
+	head->convention = convention_of(binary->version.minor);
+	head->g_m = go_offset_of(layout, GO_G_M);
+	head->g_goid = go_offset_of(layout, GO_G_GOID);
+	head->g_startpc = go_offset_of(layout, GO_G_STARTPC);
+	head->m_curg = go_offset_of(layout, GO_M_CURG);
+	head->m_preemptoff = go_offset_of(layout, GO_M_PREEMPTOFF);
+}
+
 bool go_probes_tell(struct go_probes *probes, unsigned int target, struct go_binary_head *head)
 {
 	uint32_t key = target;

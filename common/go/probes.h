@@ -11,6 +11,7 @@
 
 #include "bpf/go.h"
 #include "common/bpf/uprobe.h"
+#include "common/go/layout.h"
 #include "common/go/site.h"
 #include "common/go/targets.h"
 
@@ -55,6 +56,12 @@ struct go_probes {
  * has_cookies. */
 void go_probes_configure(struct go_probes *probes, struct bpf_object *object, struct bpf_program *const *programs,
 			 unsigned int n);
+
+/* A field's offset as the BPF side has it: GO_NO_OFFSET where it is not known. */
+int32_t go_offset_of(const struct go_layout *layout, enum go_field field);
+
+/* Fills in what every tracer says of a binary. */
+void go_binary_describe(struct go_binary_head *head, const struct go_binary *binary, const struct go_layout *layout);
 
 /* Tells the BPF side of a target's binary: the tool's struct, which begins with `head`. */
 bool go_probes_tell(struct go_probes *probes, unsigned int target, struct go_binary_head *head);

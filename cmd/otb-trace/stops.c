@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/otb-trace/stops.h"
+
+#include <stdlib.h>
+
+struct stop {
+	uint64_t start_ns, end_ns;
+};
+
+struct stops_of_process {
+	uint32_t pid;
+	uint32_t next;                 /* where the next one goes */
+	uint64_t known_since_ns;       /* nothing is missing from here on */
+	struct stop stops[STOPS_EACH]; /* a ring; zeroed: none yet */
+};
+
+void stops_close(struct stops *stops)
+{
+	for (unsigned int i = 0; i < STOPS_PROCESSES; i++)
+		free(stops->processes[i]);
+}
+
+/* The process that was there before gives way. */
+static struct stops_of_process *process_take(struct stops *stops, uint32_t pid)
+{
+	struct stops_of_process **process = &stops->processes[pid % STOPS_PROCESSES];
+	bool is_new = !*process;
+
+	if (*process && (*process)->pid == pid)
+		return *process;
+	free(*process);
+	*process = calloc(1, sizeof(**process));
+	if (!*process)
+		return NULL;
+	(*process)->pid = pid;
+	/* What a process had before it gave way is not known. */
+	(*process)->known_since_ns = is_new ? 0 : UINT64_MAX;
+	return *process;
+}
+
+void stops_add(struct stops *stops, uint32_t pid, uint64_t start_ns, uint64_t end_ns)
+{
+	struct stops_of_process *process = process_take(stops, pid);
+	struct stop *stop;
+
+	if (!process || end_ns < start_ns)
+		return;
+	if (process->known_since_ns == UINT64_MAX)
+		process->known_since_ns = start_ns;
+	stop = &process->stops[process->next++ % STOPS_EACH];
+	if (stop->end_ns > process->known_since_ns)
+		process->known_since_ns = stop->end_ns;
+	*stop = (struct stop){ start_ns, end_ns };
+}
+
+void stops_miss(struct stops *stops, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < STOPS_PROCESSES; i++)
+		if (stops->processes[i])
+			stops->processes[i]->known_since_ns = now_ns;
+}
+
+bool stops_overlap(const struct stops *stops, uint32_t pid, uint64_t start_ns, uint64_t end_ns, uint64_t *overlap_ns)
+{
+	const struct stops_of_process *process = stops->processes[pid % STOPS_PROCESSES];
+
+	*overlap_ns = 0;
+	if (!process)
+		return true;
+	if (process->pid != pid || start_ns < process->known_since_ns)
+		return false;
+	/* Backwards, up to the first one that was over before the span began. */
+	for (uint32_t i = 1; i <= STOPS_EACH; i++) {
+		const struct stop *stop = &process->stops[(process->next - i) % STOPS_EACH];
+		uint64_t from = stop->start_ns > start_ns ? stop->start_ns : start_ns;
+		uint64_t to = stop->end_ns < end_ns ? stop->end_ns : end_ns;
+
+		if (stop->end_ns <= start_ns)
+			break;
+		if (from < to)
+			*overlap_ns += to - from;
+	}
+	return true;
+}
