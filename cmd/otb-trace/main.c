@@ -15,6 +15,7 @@
 #include "cmd/otb-trace/event.h"
 #include "cmd/otb-trace/headers.h"
 #include "cmd/otb-trace/options.h"
+#include "cmd/otb-trace/otlp.h"
 #include "cmd/otb-trace/probes.h"
 #include "cmd/otb-trace/stops.h"
 #include "cmd/otb-trace/unfinished.h"
@@ -31,6 +32,7 @@ struct trace {
 	struct go_probes probes;
 	struct control control;
 	struct stops stops;
+	struct buffer otlp_line;
 	uint64_t stops_missed; /* as last seen */
 	uint64_t execs_missed; /* as last seen */
 	struct table table;
@@ -62,21 +64,40 @@ static void on_stop(struct trace *tool, const struct trace_stop *event)
 	stops_add(&tool->stops, event->head.pid, event->start_ns, event->end_ns);
 }
 
+static void put_otlp(struct trace *tool, uint64_t start_ns)
+{
+	struct session *session = &tool->tracer.session;
+	struct buffer *line = &tool->otlp_line;
+
+	buffer_reset(line);
+	record_end(&session->record);
+	otlp_put_span(line, &session->record, start_ns, &tool->options.cli);
+	if (line->failed)
+		session->lossy = true;
+	else
+		session_put_line(session, line->bytes, line->length, true);
+}
+
 static void on_span(struct trace *tool, const void *event, size_t size)
 {
 	struct session *session = &tool->tracer.session;
 	struct span span;
+	uint64_t start_ns;
 
 	if (!span_read(&span, event, size))
 		return;
 	note_stops(tool, &span);
+	start_ns = clock_wall_ns(&session->clock, span.event->start_ns);
 	if (is_table(tool)) {
-		span_set_row(&tool->table, &span, clock_wall_ns(&session->clock, span.event->start_ns));
+		span_set_row(&tool->table, &span, start_ns);
 		session_put_row(session, &tool->table, true);
-	} else {
-		span_add_fields(session_begin(session, "span", span.event->start_ns), &span, &tool->options);
-		session_put(session);
+		return;
 	}
+	span_add_fields(session_begin(session, "span", span.event->start_ns), &span, &tool->options);
+	if (tool->options.cli.form == CLI_FORM_OTLP)
+		put_otlp(tool, start_ns);
+	else
+		session_put(session);
 }
 
 /* The pid is that of another program now, which may be one to look at. */
@@ -244,6 +265,7 @@ int main(int argc, char **argv)
 	code = exit_worse(code, tracer_close(&tool.tracer));
 	control_close(&tool.control);
 	stops_close(&tool.stops);
+	buffer_clear(&tool.otlp_line);
 	go_targets_close(&tool.targets);
 	trace_bpf__destroy(tool.bpf);
 	return code;

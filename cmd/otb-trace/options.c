@@ -17,6 +17,7 @@ enum {
 	OPTION_HEADER,
 	OPTION_URL_QUERY,
 	OPTION_DB_TEXT,
+	OPTION_OTLP,
 };
 
 static const char documentation[] =
@@ -45,6 +46,7 @@ static const struct argp_option option_table[] = {
 	{ "control", OPTION_CONTROL, "PATH", 0,
 	  "Make a BPF map here, through which otb-sample --control sets the share", 2 },
 	{ NULL, 0, NULL, 0, "How:", 50 },
+	{ "otlp", OPTION_OTLP, NULL, 0, "OTLP/JSON, an ExportTraceServiceRequest for each span", 50 },
 	{ 0 },
 };
 
@@ -119,6 +121,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_DB_TEXT:
 		options->wants_db_text = true;
+		return 0;
+	case OPTION_OTLP:
+		options->cli.form = CLI_FORM_OTLP;
 		return 0;
 	case ARGP_KEY_ARG:
 		cli_refuse_argument(state, arg);

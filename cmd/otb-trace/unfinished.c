@@ -14,7 +14,7 @@ static void write_record(struct session *session, uint64_t count, const char *wh
 
 	if (!count)
 		return;
-	if (session->cli->form == CLI_FORM_TABLE) {
+	if (session->cli->form != CLI_FORM_JSON) {
 		diag_print(DIAG_WARN, "%llu requests were under way when the %s ended", (unsigned long long)count,
 			   where);
 		return;

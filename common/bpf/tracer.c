@@ -249,7 +249,7 @@ static void report_lost(struct tracer *tracer, const char *where, uint64_t count
 		diag_print(DIAG_WARN, "lost records (%s)%s", where,
 			   strcmp(where, "ringbuf") ? "" : ": a larger --buffer may help");
 	tracer->session.lossy = true;
-	if (tracer->cli->form == CLI_FORM_TABLE)
+	if (tracer->cli->form != CLI_FORM_JSON)
 		return;
 	record = session_begin_aside(&tracer->session, "lost");
 	record_add_uint(record, "count", count);
@@ -267,7 +267,7 @@ static void report_suppressed(struct tracer *tracer)
 
 	if (!count)
 		return;
-	if (tracer->cli->form == CLI_FORM_TABLE) {
+	if (tracer->cli->form != CLI_FORM_JSON) {
 		diag_print(DIAG_WARN, "--max-rate held back %llu events", (unsigned long long)count);
 		return;
 	}
@@ -337,7 +337,7 @@ void tracer_put_stats(struct tracer *tracer)
 {
 	struct record *record = &tracer->session.record;
 
-	if (tracer->cli->form != CLI_FORM_TABLE)
+	if (tracer->cli->form == CLI_FORM_JSON)
 		session_put_aside(&tracer->session);
 	else
 		diag_print(DIAG_WARN, "%.*s", (int)record_end(record) - 1, record->line);

@@ -88,7 +88,7 @@ uint64_t tracer_counter(const struct tracer *tracer, enum counter counter);
 
 /* Begins the `stats` record with what every tracer says; the tool may add to it before tracer_put_stats(). */
 struct record *tracer_begin_stats(struct tracer *tracer);
-/* Ends the record. Where the output is a table it goes to stderr, since it is no row. */
+/* Ends the record. Where the output is no JSON Lines it goes to stderr, since it is no row. */
 void tracer_put_stats(struct tracer *tracer);
 
 /* Flushes, closes and returns the exit code of the run. */

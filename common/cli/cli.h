@@ -38,6 +38,7 @@ enum cli_form {
 	CLI_FORM_AUTO, /* before cli_parse(): a table on a terminal, JSON Lines anywhere else */
 	CLI_FORM_JSON,
 	CLI_FORM_TABLE,
+	CLI_FORM_OTLP, /* of a tool with an option --otlp of its own, which sets it; what it says of itself is on stderr */
 };
 
 enum { CLI_PIDS_MAX = 64, CLI_LABELS_MAX = 32, CLI_LABEL_KEY_MAX = 64, CLI_LABEL_BYTES_MAX = 256 };
