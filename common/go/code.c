@@ -157,3 +157,23 @@ bool code_is_arm64_move(const cs_insn *instruction)
 
 	return is_one_of(instruction, names);
 }
+
+bool code_is_arm64_immediate(const cs_arm64_op *operand, int64_t value)
+{
+	unsigned int shift = operand->shift.type == ARM64_SFT_LSL ? operand->shift.value & 63 : 0;
+
+	return operand->type == ARM64_OP_IMM && (int64_t)((uint64_t)operand->imm << shift) == value;
+}
+
+bool code_sets_arm64_constant(const cs_insn *instruction, int64_t value)
+{
+	const cs_arm64 *arm64 = &instruction->detail->arm64;
+	const cs_arm64_op *from = &arm64->operands[1];
+	bool is_zero = from->type == ARM64_OP_REG && (from->reg == ARM64_REG_XZR || from->reg == ARM64_REG_WZR);
+
+	/* With capstone 4, orr x0, xzr, #1 has three operands. */
+	if (arm64->op_count == 3 && is_zero)
+		from++;
+	return code_is_arm64_move(instruction) && arm64->operands[0].type == ARM64_OP_REG &&
+	       code_is_arm64_immediate(from, value);
+}

@@ -58,8 +58,15 @@ bool code_is_jump(const struct code *code, const cs_insn *instruction, uint64_t 
 /* A jump that depends on the flags. */
 bool code_is_branch(const struct code *code, const cs_insn *instruction);
 
-/* arm64: it puts a constant or another register into a register. "mov" has several encodings, and capstone 4 and 5 do
- * not agree on which to call so. */
+/* ---- and about arm64's ---- */
+
+/* A constant or another register is put into a register. "mov" has several encodings, and capstone 4 and 5 do not agree
+ * on which to call so. */
 bool code_is_arm64_move(const cs_insn *instruction);
+
+/* This constant is put into a register, the first operand. */
+bool code_sets_arm64_constant(const cs_insn *instruction, int64_t value);
+
+bool code_is_arm64_immediate(const cs_arm64_op *operand, int64_t value);
 
 #endif

@@ -213,13 +213,6 @@ static bool is_amd64_constant(const cs_insn *instruction, int64_t value)
 	       x86->operands[1].imm == value;
 }
 
-static bool is_arm64_immediate(const cs_arm64_op *operand, int64_t value)
-{
-	unsigned int shift = operand->shift.type == ARM64_SFT_LSL ? operand->shift.value & 63 : 0;
-
-	return operand->type == ARM64_OP_IMM && (int64_t)((uint64_t)operand->imm << shift) == value;
-}
-
 /* A constant of more than 12 bits is put into a register first, right before: *holder. */
 static bool is_arm64_constant(const cs_insn *instruction, int64_t value, unsigned int *holder)
 {
@@ -227,10 +220,9 @@ static bool is_arm64_constant(const cs_insn *instruction, int64_t value, unsigne
 	bool is_loaded = *holder && is_arm64_register(&operands[1], *holder);
 
 	*holder = 0;
-	if (code_is_arm64_move(instruction) && operands[0].type == ARM64_OP_REG &&
-	    is_arm64_immediate(&operands[1], value))
+	if (code_sets_arm64_constant(instruction, value))
 		*holder = operands[0].reg;
-	return !strcmp(instruction->mnemonic, "cmp") && (is_loaded || is_arm64_immediate(&operands[1], value));
+	return !strcmp(instruction->mnemonic, "cmp") && (is_loaded || code_is_arm64_immediate(&operands[1], value));
 }
 
 bool site_find_comparison(const struct code *code, int64_t value, struct site *site)

@@ -238,7 +238,7 @@ static const int64_t STATUS_MAX = 4096;
 
 /* How far it has come. Registers are 0 for none. */
 struct mark {
-	unsigned int one;  /* arm64: holds the 1 that is to be stored */
+	unsigned int one;  /* arm64: the whole register that holds the 1 that is to be stored */
 	unsigned int base; /* points to the struct in which a byte was set to 1 */
 };
 
@@ -266,13 +266,13 @@ static bool mark_arm64(struct mark *mark, const cs_insn *instruction, int64_t *o
 	struct mark before = *mark;
 
 	*mark = (struct mark){ 0 };
-	if (code_is_arm64_move(instruction) && is_half(to) && from->type == ARM64_OP_IMM && from->imm == 1)
-		mark->one = to->reg;
+	if (code_sets_arm64_constant(instruction, 1))
+		mark->one = whole_register(to->reg);
 	if (to->type != ARM64_OP_REG || from->type != ARM64_OP_MEM || from->mem.index != ARM64_REG_INVALID ||
 	    from->mem.base == ARM64_REG_SP || arm64->writeback)
 		return false;
 	*offset = from->mem.disp;
-	if (!strcmp(instruction->mnemonic, "strb") && to->reg == before.one)
+	if (!strcmp(instruction->mnemonic, "strb") && whole_register(to->reg) == before.one)
 		mark->base = from->mem.base;
 	return before.base && from->mem.base == before.base && !strcmp(instruction->mnemonic, "str") &&
 	       to->reg >= ARM64_REG_X0 && to->reg <= ARM64_REG_X28;

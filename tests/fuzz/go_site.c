@@ -22,15 +22,20 @@ static void require_inside(const struct code *code, uint64_t address)
 static void find_sites(const struct code *code)
 {
 	uint64_t addresses[SITE_RETURNS_MAX], variable;
+	unsigned int reg;
 	struct site site;
+	int32_t offset;
 
 	if (site_find_entry(code, &site))
 		require_inside(code, site.address);
 	if (site_find_comparison(code, 5000, &site))
 		require_inside(code, site.address);
+	if (site_find_new_goroutine(code, &site, &reg))
+		require_inside(code, site.address);
 	for (size_t i = site_find_returns(code, addresses); i > 0; i--)
 		require_inside(code, addresses[i - 1]);
 	variables_find_cycles(code, code, &variable);
+	variables_find_status(code, &offset);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -136,6 +136,43 @@ static const struct comparison_case {
 	{ "two of them", IMAGE_ARM64, "037182d25f0003ebad000054037182d25f0003eb4d0000541f2003d5c0035fd6", -1 },
 };
 
+static const struct goroutine_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int offset; /* -1: none */
+	unsigned int reg;
+} goroutine_cases[] = {
+	{ "AX", IMAGE_AMD64, "48837808007401c3c3", 5, 0 },
+	{ "AX, with a nop between", IMAGE_AMD64, "488378080066907401c3c3", 7, 0 },
+	{ "R11, the jump the other way", IMAGE_AMD64, "49837b08007501c3c3", 5, 8 },
+	{ "R12, which holds no argument", IMAGE_AMD64, "49837c2408007401c3c3", -1, 0 },
+	{ "two of them", IMAGE_AMD64, "4883780800740848837b08007401c3c3", -1, 0 },
+	{ "an index", IMAGE_AMD64, "48837c0808007401c3c3", -1, 0 },
+	{ "a segment", IMAGE_AMD64, "6448837808007401c3c3", -1, 0 },
+	{ "a variable", IMAGE_AMD64, "48833d08000000007401c3c3", -1, 0 },
+	{ "another word", IMAGE_AMD64, "48837810007401c3c3", -1, 0 },
+	{ "another number", IMAGE_AMD64, "48837808017401c3c3", -1, 0 },
+	{ "half a word", IMAGE_AMD64, "837808007401c3c3", -1, 0 },
+	{ "another condition", IMAGE_AMD64, "48837808007601c3c3", -1, 0 },
+	{ "a jump that always happens", IMAGE_AMD64, "4883780800eb01c3c3", -1, 0 },
+	{ "something between", IMAGE_AMD64, "48837808004889c87401c3c3", -1, 0 },
+	{ "a register with itself", IMAGE_AMD64, "4885c07401c3c3", -1, 0 },
+	{ "what cannot be decoded behind it", IMAGE_AMD64, "48837808007401c306", -1, 0 },
+	{ "x0", IMAGE_ARM64, "020440f9420000b4c0035fd6c0035fd6", 4, 0 },
+	{ "x15, with a nop between, the jump the other way", IMAGE_ARM64, "e10540f91f2003d5410000b5c0035fd6c0035fd6", 8,
+	  15 },
+	{ "x19, which holds no argument", IMAGE_ARM64, "620640f9420000b4c0035fd6c0035fd6", -1, 0 },
+	{ "two of them", IMAGE_ARM64, "020440f9820000b4020440f9420000b4c0035fd6c0035fd6", -1, 0 },
+	{ "the pointer gone", IMAGE_ARM64, "000440f9400000b4c0035fd6c0035fd6", -1, 0 },
+	{ "another word", IMAGE_ARM64, "020840f9420000b4c0035fd6c0035fd6", -1, 0 },
+	{ "half a word", IMAGE_ARM64, "020840b942000034c0035fd6c0035fd6", -1, 0 },
+	{ "the pointer moved", IMAGE_ARM64, "028c40f8420000b4c0035fd6c0035fd6", -1, 0 },
+	{ "another register", IMAGE_ARM64, "020440f9430000b4c0035fd6c0035fd6", -1, 0 },
+	{ "something between", IMAGE_ARM64, "020440f9e00303aa420000b4c0035fd6c0035fd6", -1, 0 },
+	{ "only a bit", IMAGE_ARM64, "020440f942000036c0035fd6c0035fd6", -1, 0 },
+};
+
 static const char *machine_name(enum image_machine machine)
 {
 	return machine == IMAGE_AMD64 ? "amd64" : "arm64";
@@ -209,6 +246,22 @@ static void check_comparisons(void)
 	}
 }
 
+static void check_goroutines(void)
+{
+	for (size_t i = 0; i < sizeof(goroutine_cases) / sizeof(goroutine_cases[0]); i++) {
+		const struct goroutine_case *c = &goroutine_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		struct site site;
+		unsigned int reg;
+		bool found = site_find_new_goroutine(&code, &site, &reg);
+
+		check(found == (c->offset >= 0) && (!found || (site.kind == SITE_INSIDE && reg == c->reg &&
+							       site.address == ADDRESS + (uint64_t)c->offset)),
+		      "%s: a new goroutine: %s", machine_name(c->machine), c->what);
+		code_unload(&code);
+	}
+}
+
 /* ---- code that is none ---- */
 
 /* Whatever is found lies in the code. */
@@ -216,12 +269,15 @@ static bool is_inside(const struct code *code)
 {
 	uint64_t addresses[SITE_RETURNS_MAX];
 	struct site site;
+	unsigned int reg;
 	bool inside = true;
 
 	if (site_find_entry(code, &site))
 		inside = site.address - code->address < code->size;
 	if (site_find_comparison(code, 5000, &site))
 		inside = inside && site.address - code->address < code->size;
+	if (site_find_new_goroutine(code, &site, &reg))
+		inside = inside && site.address - code->address < code->size && reg < 16;
 	for (size_t i = site_find_returns(code, addresses); i-- > 0;)
 		inside = inside && addresses[i] - code->address < code->size;
 	return inside;
@@ -288,11 +344,13 @@ static void check_files_that_lie(void)
 	};
 	uint64_t addresses[SITE_RETURNS_MAX];
 	struct site site;
+	unsigned int reg;
 
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
 		check(!site_of_entry(&binary, &functions[i], &site) &&
 			      !site_of_returns(&binary, &functions[i], addresses) &&
-			      !site_of_comparison(&binary, &functions[i], 5000, &site),
+			      !site_of_comparison(&binary, &functions[i], 5000, &site) &&
+			      !site_of_new_goroutine(&binary, &functions[i], &site, &reg),
 		      "a function that is %s has no site", functions[i].name);
 }
 
@@ -322,22 +380,41 @@ static bool looks_right(const struct go_binary *binary, const struct site *site)
 	       (at[-1] == 0x10 || at[-1] == 0x18);
 }
 
+/* je behind cmpq $0, 8(%rax) and at most 8 bytes of nops; cbz behind ldr x, [x0, #8]; without capstone. */
+static bool follows_test_of_stack(const struct go_binary *binary, const struct site *site)
+{
+	static const uint8_t compare[] = { 0x48, 0x83, 0x78, 8, 0 };
+	enum { NOPS_MAX = 8, BEFORE = NOPS_MAX + sizeof(compare), AT = 4 };
+	uint8_t bytes[BEFORE + AT];
+	const uint8_t *at = bytes + BEFORE;
+	bool found = false;
+
+	if (!image_read(&binary->image, site->address - BEFORE, bytes, sizeof(bytes)))
+		return false;
+	if (binary->image.machine == IMAGE_ARM64)
+		return at[3] == 0xb4 && at[-1] == 0xf9 && at[-2] == 0x40 && at[-3] == 4 && at[-4] < 0x20;
+	for (unsigned int i = 0; i <= NOPS_MAX; i++)
+		found |= !memcmp(bytes + i, compare, sizeof(compare));
+	return found && (at[0] == 0x74 || (at[0] == 0x0f && at[1] == 0x84));
+}
+
 static void check_binary(const struct go_binary *binary, const char *name)
 {
-	enum { START_THE_WORLD, ASSIST, CASGSTATUS, FUNCTIONS = 9 };
+	enum { START_THE_WORLD, ASSIST, CASGSTATUS, NEWPROC1, FUNCTIONS = 9 };
 	struct go_function functions[FUNCTIONS] = {
 		[START_THE_WORLD] = { .name = "runtime.startTheWorldWithSema" },
 		[ASSIST] = { .name = "runtime.gcAssistAlloc1" },
 		[CASGSTATUS] = { .name = "runtime.casgstatus" }, /* nosplit */
+		[NEWPROC1] = { .name = "runtime.newproc1" },
 		{ .name = "runtime.stopTheWorldWithSema" },
 		{ .name = "runtime.gcStart" },
 		{ .name = "runtime.gcMarkDone" },
 		{ .name = "runtime.gcMarkTermination" },
 		{ .name = "runtime.(*gcControllerState).startCycle" },
-		{ .name = "runtime.newproc1" },
 	};
 	uint64_t addresses[SITE_RETURNS_MAX];
 	struct site site;
+	unsigned int reg;
 
 	check(go_functions_find(binary, functions, FUNCTIONS) == FUNCTIONS, "%s: the functions are there", name);
 	for (unsigned int i = 0; i < FUNCTIONS; i++) {
@@ -354,6 +431,9 @@ static void check_binary(const struct go_binary *binary, const char *name)
 	      "%s: startTheWorldWithSema has one ret", name);
 	check(site_of_comparison(binary, &functions[ASSIST], 5000, &site), "%s: gcAssistAlloc1 compares with 5000",
 	      name);
+	check(site_of_new_goroutine(binary, &functions[NEWPROC1], &site, &reg) && reg == 0 &&
+		      follows_test_of_stack(binary, &site),
+	      "%s: in newproc1 AX has the new g where its stack is tested", name);
 }
 
 /* ---- the fuzzer's corpus ---- */
@@ -381,6 +461,8 @@ static int write_seeds(const char *folder)
 		write_seed(folder, "returns", i, returns_cases[i].code, returns_cases[i].machine);
 	for (size_t i = 0; i < sizeof(comparison_cases) / sizeof(comparison_cases[0]); i++)
 		write_seed(folder, "comparison", i, comparison_cases[i].code, comparison_cases[i].machine);
+	for (size_t i = 0; i < sizeof(goroutine_cases) / sizeof(goroutine_cases[0]); i++)
+		write_seed(folder, "goroutine", i, goroutine_cases[i].code, goroutine_cases[i].machine);
 	return 0;
 }
 
@@ -392,6 +474,7 @@ int main(int argc, char **argv)
 	check_returns();
 	check_many_returns();
 	check_comparisons();
+	check_goroutines();
 	check_cuts();
 	check_noise();
 	check_files_that_lie();
