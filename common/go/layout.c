@@ -295,6 +295,7 @@ struct owners {
 	Dwarf_Die entries[OWNER_MAX];
 	unsigned int found;
 };
+_Static_assert(OWNER_MAX < 32, "a bit for each");
 
 static bool has_owner(const struct owners *owners, enum owner owner)
 {

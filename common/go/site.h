@@ -47,8 +47,8 @@ bool site_of_comparison(const struct go_binary *binary, const struct go_function
 
 /* The place in runtime.newproc1 where a goroutine has been made: the conditional jump right behind the comparison of
  * its g.stack.hi with 0 (runtime/proc.go: "newg missing stack"). *reg is the register that points to its g there, as
- * the number of the argument that Go's ABI passes in it: 0 for AX or x0, where it is in Go 1.17 to 1.27. False unless
- * there is exactly one such place. */
+ * the number of the argument that Go's ABI passes in it: 0 for AX or x0, where it is in Go 1.17 to 1.27. Its goid is not
+ * set yet. False unless there is exactly one such place. */
 bool site_of_new_goroutine(const struct go_binary *binary, const struct go_function *function, struct site *site,
 			   unsigned int *reg);
 
