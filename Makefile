@@ -47,7 +47,7 @@ BUILD ?= $(if $(filter 1,$(SAN)),build-san,build)
 VERSION := $(shell sed -n 's/^.define OTB_VERSION "\(.*\)"/\1/p' common/cli/cli.h)
 
 PROGRAMS := $(sort $(patsubst cmd/%.c,$(BUILD)/%,$(wildcard cmd/otb-*.c)) \
-	$(patsubst cmd/%/,$(BUILD)/%,$(dir $(wildcard cmd/otb-*/*.c))))
+	$(patsubst cmd/%/,$(BUILD)/%,$(dir $(wildcard cmd/otb-*/main.c))))
 BPF := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/*.bpf.c))
 TEST_BPF := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/target/*.bpf.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
@@ -101,6 +101,7 @@ PARTS_sample_traces := $(call sample_parts,fields.c item.c trace_id.c traces.c)
 PARTS_sample_verdict := $(call sample_parts,arrival.c fields.c tally.c trace_id.c verdict.c)
 PARTS_stream_clock := $(call sample_parts,stream_clock.c)
 PARTS_trace_id := $(call sample_parts,fields.c trace_id.c)
+PARTS_trace_query := cmd/otb-trace/query.c
 
 # ---- Flags ----------------------------------------------------------------------------------------------------------
 
