@@ -54,6 +54,23 @@ bool process_comm(pid_t pid, char comm[COMM_SIZE])
 	return true;
 }
 
+/* Field 22 of proc_pid_stat(5). The second is the comm in parentheses, which may hold any of them itself. */
+bool process_start_time(pid_t pid, uint64_t *ticks)
+{
+	enum { FIELD_BEHIND_COMM = 3, FIELD_START_TIME = 22 };
+	char text[1024], *at, *end;
+
+	if (!read_proc(pid, "stat", text, sizeof(text)))
+		return false;
+	at = strrchr(text, ')');
+	for (int field = FIELD_BEHIND_COMM - 1; at && field < FIELD_START_TIME; field++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return false;
+	*ticks = strtoull(at + 1, &end, 10);
+	return end > at + 1;
+}
+
 bool container_id_from_path(const char *path, char id[CONTAINER_ID_SIZE])
 {
 	static const char hex[] = "0123456789abcdef";

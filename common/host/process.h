@@ -18,6 +18,10 @@ bool process_exists(pid_t pid);
 /* The name of the thread-group leader, as bytes that need not be UTF-8, NUL-terminated. */
 bool process_comm(pid_t pid, char comm[COMM_SIZE]);
 
+/* When it started: clock ticks (sysconf(_SC_CLK_TCK) a second) since boot. With its pid it tells a process from another one
+ * that had the pid before, or will have it. */
+bool process_start_time(pid_t pid, uint64_t *ticks);
+
 /* The id of the container it runs in, as its cgroup's path has it: the last run of exactly 64 hex digits. */
 bool process_container_id(pid_t pid, char id[CONTAINER_ID_SIZE]);
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/tap.h"
@@ -80,6 +81,23 @@ static void check_threads(void)
 	prctl(PR_SET_NAME, before);
 }
 
+/* A comm may look like the fields behind it. */
+static void check_start_time(void)
+{
+	uint64_t first = 0, now = 0, begun = 0;
+	struct timespec boot;
+	char before[COMM_SIZE] = "";
+
+	prctl(PR_GET_NAME, before);
+	check(process_start_time(1, &first) && process_start_time(getpid(), &begun) && first <= begun,
+	      "a process has a start time");
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	check(begun / (uint64_t)sysconf(_SC_CLK_TCK) <= (uint64_t)boot.tv_sec, "which has been");
+	prctl(PR_SET_NAME, ") R 1 2 3 (x) 4");
+	check(process_start_time(getpid(), &now) && now == begun, "whatever its comm is");
+	prctl(PR_SET_NAME, before);
+}
+
 /* A child that waits until its pipe is closed. */
 static pid_t start_child(int *hold)
 {
@@ -103,6 +121,7 @@ static pid_t start_child(int *hold)
 static void check_end(void)
 {
 	char comm[COMM_SIZE] = "kept", id[CONTAINER_ID_SIZE] = "kept";
+	uint64_t start = 7;
 	siginfo_t info;
 	pid_t child;
 	int hold;
@@ -117,6 +136,7 @@ static void check_end(void)
 	check(!process_exists(child) && !process_comm(child, comm) && !process_container_id(child, id) &&
 		      !process_holds_socket(child, 0, 1) && !strcmp(comm, "kept") && !strcmp(id, "kept"),
 	      "a process that has ended is none");
+	check(!process_start_time(child, &start) && start == 7, "nor has it a start time");
 	check(!process_exists(0) && !process_exists(-1) && !process_exists(INT32_MAX), "nor are 0, -1 and INT32_MAX");
 }
 
@@ -244,6 +264,7 @@ int main(void)
 {
 	check_comms();
 	check_threads();
+	check_start_time();
 	check_end();
 	check_container_paths();
 	check_own_container();
