@@ -61,6 +61,7 @@ struct scan {
 	size_t word, word_length; /* the last one, if nothing but white space and comments came since */
 	size_t operand_end;       /* behind the last name, literal, placeholder or closing bracket */
 	bool after_operand;       /* and nothing came since, as above */
+	bool before_password;     /* IDENTIFIED BY came last: to Oracle, a password is a name */
 	unsigned int depth;       /* of parentheses */
 };
 
@@ -122,6 +123,7 @@ static void end_token(struct scan *scan, size_t end, bool is_operand)
 	scan->at = end < scan->length ? end : scan->length;
 	scan->word_length = 0;
 	scan->after_operand = is_operand;
+	scan->before_password = false;
 	if (is_operand)
 		scan->operand_end = scan->at;
 }
@@ -218,7 +220,7 @@ static void take_double_quotes(struct scan *scan)
 	bool may_be_string = has(scan, STRING_QUOTES);
 	size_t end = string_end(scan, scan->at, may_be_string && has(scan, BACKSLASHES));
 
-	if (may_be_string && !is_name_here(scan, end))
+	if (scan->before_password || (may_be_string && !is_name_here(scan, end)))
 		take_literal(scan, end);
 	else
 		end_token(scan, end, true);
@@ -287,6 +289,20 @@ static bool take_placeholder(struct scan *scan)
 	return true;
 }
 
+/* Takes a word, and remembers what it says of the next. */
+static void note_word(struct scan *scan, size_t end)
+{
+	const char *last = scan->text + scan->word;
+	size_t start = scan->at;
+	bool is_distinct = word_is(last, scan->word_length, "DISTINCT");
+	bool is_identified = word_is(last, scan->word_length, "IDENTIFIED");
+
+	end_token(scan, end, true);
+	scan->word = start;
+	scan->word_length = is_distinct ? 0 : end - start; /* DISTINCT FROM: a comparison */
+	scan->before_password = is_identified && word_is(scan->text + start, end - start, "BY");
+}
+
 /* A word, or a string that begins with one letter or two. */
 static void take_word(struct scan *scan)
 {
@@ -305,12 +321,10 @@ static void take_word(struct scan *scan)
 		bool is_escaped = word_is(scan->text + start, end - start, "E");
 
 		take_literal(scan, string_end(scan, end, is_escaped || has(scan, BACKSLASHES)));
+	} else if (scan->before_password) {
+		take_literal(scan, end);
 	} else {
-		bool is_distinct = word_is(scan->text + scan->word, scan->word_length, "DISTINCT");
-
-		end_token(scan, end, true);
-		scan->word = start;
-		scan->word_length = is_distinct ? 0 : end - start; /* DISTINCT FROM: a comparison */
+		note_word(scan, end);
 	}
 }
 

@@ -4,9 +4,9 @@
  *
  * OpenTelemetry (semantic conventions 1.44, docs/db/database-spans.md, "Sanitization of db.query.text") has each literal
  * replaced by `?`, and lets the lists of IN be shortened to `IN (?)`. Here strings, numbers, binary and hexadecimal
- * literals go, with their prefixes (E'..', X'..', 0x1F) and a sign that can only be theirs. Comments are dropped: hints
- * and what tools append to a query hold values. TRUE, FALSE and NULL stay: of two words the choice says less than the
- * query does. Placeholders ($1, :1, ?1, @p1) stay.
+ * literals go, with their prefixes (E'..', X'..', 0x1F) and a sign that can only be theirs, and the password behind
+ * IDENTIFIED BY. Comments are dropped: hints and what tools append to a query hold values. Placeholders ($1, :1, ?1, @p1)
+ * stay, and so do TRUE and FALSE, though the conventions list them: there is little to hide in one of two words.
  *
  * What is a literal depends on the database: a backslash may or may not hide a quote, "..." is a name or a string, `#`
  * an operator or a comment. A wrong guess would not only show a literal, it would take all that follows for the

@@ -96,6 +96,13 @@ static const struct {
 	{ MS, "SELECT [it's 1], [a]]b'] FROM t WHERE a = N'x' AND b = $1500.25 AND c = $7",
 	  "SELECT [it's 1], [a]]b'] FROM t WHERE a = ? AND b = $? AND c = $?" },
 	{ "sqlite", "SELECT [a b] FROM t WHERE x = \"y\"", "SELECT [a b] FROM t WHERE x = ?" },
+	/* Oracle's passwords are names, quoted or not. */
+	{ NULL, "CREATE USER u IDENTIFIED BY tiger1 QUOTA 5 ON t", "CREATE USER u IDENTIFIED BY ? QUOTA ? ON t" },
+	{ "oracle.db", "ALTER USER \"u\" identified /* c */ by \"tiger\" ACCOUNT UNLOCK",
+	  "ALTER USER \"u\" identified  by ? ACCOUNT UNLOCK" },
+	{ MY, "CREATE USER u IDENTIFIED BY 'tiger', v IDENTIFIED BY \"t\"",
+	  "CREATE USER u IDENTIFIED BY ?, v IDENTIFIED BY ?" },
+	{ NULL, "SELECT a FROM t ORDER BY identified, by", "SELECT a FROM t ORDER BY identified, by" },
 	/* Cut. */
 	{ NULL, "WHERE a = 'secre", "WHERE a = ?" },
 	{ NULL, "WHERE a = '", "WHERE a = ?" },
