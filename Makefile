@@ -191,7 +191,7 @@ $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.
 
 # Which skeleton an object needs is known (from its .d file) once it has been compiled; before that, all come first.
 $(CMD_OBJS): | $(BPF:.bpf.o=.skel.h)
-$(TARGET_OBJS): | $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h)
+$(TARGET_OBJS) $(TEST_OBJS): | $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h)
 
 $(COMMON_OBJS) $(CMD_OBJS) $(TARGET_OBJS) $(TEST_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$@)

@@ -158,6 +158,7 @@ struct task_struct {
 	int pid, tgid;
 	char comm[16];
 	__u64 start_time;
+	__u64 start_boottime; /* since 5.5 */
 	struct task_struct *group_leader;
 	struct files_struct *files;
 	struct mm_struct *mm;

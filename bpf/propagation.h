@@ -17,7 +17,6 @@
 #ifndef OTB_BPF_PROPAGATION_H
 #define OTB_BPF_PROPAGATION_H
 
-#include <linux/stddef.h>
 #include <linux/types.h>
 #include <stdbool.h>
 
@@ -69,21 +68,16 @@ enum { SAMPLING_THRESHOLD = 1, SAMPLING_RANDOMNESS = 2 };
 struct tracestate_sampling {
 	__u64 threshold, randomness; /* T and R, 56 bits each, where they are found */
 	__u32 found;                 /* SAMPLING_* */
-	/* Where the scan is. A part is a member of the list, or, in the member ot, one of its own list. */
-	__u32 name;   /* the first bytes of the part */
-	__u64 value;  /* the hexadecimal digits behind them */
-	__u64 wrong;  /* not 0: they are none */
-	__u32 length; /* of the part, without blanks around it */
-	__u32 seen;   /* SAMPLING_*, also malformed ones: the first of a key counts */
-	__u8 gap;     /* there are blanks in the value, or behind it */
-	__u8 in_ot, seen_ot;
+	/* Where the scan is. */
+	__u32 length;
+	__u32 last;                            /* the last four bytes, but blanks that a member or value begins with */
+	__u32 ot, threshold_at, randomness_at; /* where their values begin; 0: not seen */
 };
-
-enum { PART_NAME_LENGTH = 3 }; /* of "ot=", "th:" and "rv:" */
 
 /* ---- Bytes ---- */
 
-/* The compiler would turn arithmetic on a number that it knows the range of into a comparison, and that into a branch. */
+/* A number that the compiler knows nothing of, but the verifier does: the compiler would turn arithmetic on one of a known
+ * range into a comparison, and that into a branch, and unroll loops of so many rounds, for which it takes more stack. */
 static __always_inline __u64 number_hide(__u64 number)
 {
 	asm volatile("" : "+r"(number));
@@ -122,9 +116,9 @@ static __always_inline __u8 hex_byte(const char *text, __u64 *wrong)
 /* Reads 2 * size digits. Returns what is not 0 if one of the bytes is not. */
 static __always_inline __u64 hex_bytes(const char *text, __u8 *bytes, __u32 size, __u64 *wrong)
 {
-	__u64 any = 0;
+	__u64 any = 0, n = number_hide(size);
 
-	for (__u32 i = 0; i < size; i++) {
+	for (__u64 i = 0; i < n; i++) {
 		bytes[i] = hex_byte(text + 2 * i, wrong);
 		any |= bytes[i];
 	}
@@ -134,9 +128,9 @@ static __always_inline __u64 hex_bytes(const char *text, __u8 *bytes, __u32 size
 /* How many blanks a header begins with, up to HEADER_BLANKS_MAX. */
 static __always_inline __u64 header_start(const char *text)
 {
-	__u64 start = 0;
+	__u64 start = 0, n = number_hide(HEADER_BLANKS_MAX);
 
-	for (__u32 i = 0; i < HEADER_BLANKS_MAX; i++)
+	for (__u64 i = 0; i < n; i++)
 		start += byte_is_blank(text[start]);
 	return start;
 }
@@ -144,20 +138,18 @@ static __always_inline __u64 header_start(const char *text)
 /* Where the blanks begin that a header ends with. One that the buffer does not hold ends with none. */
 static __always_inline __u64 header_end(const char *text, __u32 size, __u64 length)
 {
-	__u64 end = length;
+	__u64 end = length, fits = number_hide(length - size - 1) >> 63, n = number_hide(HEADER_BLANKS_MAX);
 
-	if (length > size)
-		return length;
-	for (__u32 i = 0; i < HEADER_BLANKS_MAX; i++)
-		end -= byte_is_blank(text[number_hide(end - 1) & (size - 1)]);
+	for (__u64 i = 0; i < n; i++)
+		end -= byte_is_blank(text[number_hide(end - 1) & (size - 1)]) & fits;
 	return end;
 }
 
-/* The length of a header without its blanks; 0 if there is nothing else. */
-static __always_inline __u64 header_trim(const char *text, __u32 size, __u64 length, __u64 *start)
+/* The length of a header without its blanks; not above 0 if there is nothing else. */
+static __always_inline __s64 header_trim(const char *text, __u32 size, __u32 length, __u64 *start)
 {
 	*start = header_start(text);
-	return *start < length ? header_end(text, size, length) - *start : 0;
+	return (__s64)(header_end(text, size, length) - *start);
 }
 
 /* ---- traceparent ---- */
@@ -166,7 +158,8 @@ static __always_inline bool traceparent_parse(const char text[TRACEPARENT_SIZE],
 					      struct trace_parent *parent)
 {
 	enum { TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53, LENGTH = 55 };
-	__u64 start, n = header_trim(text, TRACEPARENT_SIZE, length, &start), wrong = 0;
+	__u64 start, wrong = 0;
+	__s64 n = header_trim(text, TRACEPARENT_SIZE, length, &start);
 	const char *at = text + start;
 	__u8 version, flags;
 
@@ -213,7 +206,7 @@ static __always_inline __u8 b3_state_flags(char state)
 }
 
 /* Reads what is behind the IDs, "", "-state", "-parent" or "-state-parent" of n bytes. False if it is none of them. */
-static __always_inline bool b3_parse_rest(const char *at, __u64 n, __u8 *flags)
+static __always_inline bool b3_parse_rest(const char *at, __s64 n, __u8 *flags)
 {
 	enum { STATE = 2, PARENT = 1 + 2 * SPAN_ID_BYTES };
 	__u64 wrong = 0;
@@ -237,7 +230,8 @@ static __always_inline bool b3_parse_rest(const char *at, __u64 n, __u8 *flags)
 static __always_inline enum parent_result b3_parse(const char text[B3_SIZE], __u32 length, struct trace_parent *parent)
 {
 	enum { IDS_LENGTH = 2 * B3_ID_DIGITS + 1 };
-	__u64 start, n = header_trim(text, B3_SIZE, length, &start), wrong = 0, low, any;
+	__u64 start, wrong = 0, low, any;
+	__s64 n = header_trim(text, B3_SIZE, length, &start);
 	const char *at = text + start;
 
 	if (n == 1) {
@@ -245,14 +239,14 @@ static __always_inline enum parent_result b3_parse(const char text[B3_SIZE], __u
 		return parent->flags ? PARENT_DECISION : PARENT_NONE;
 	}
 	low = number_hide(byte_is((__u8)at[B3_ID_DIGITS], '-') - 1) & B3_ID_DIGITS;
-	if (n < low + IDS_LENGTH)
+	if (n < (__s64)low + IDS_LENGTH)
 		return PARENT_NONE;
 	any = b3_read_trace_id(at, low, parent->trace_id, &wrong);
 	at += low;
 	wrong |= at[B3_ID_DIGITS] ^ '-';
 	if (!hex_bytes(at + B3_ID_DIGITS + 1, parent->span_id, SPAN_ID_BYTES, &wrong) || !any || wrong)
 		return PARENT_NONE;
-	return b3_parse_rest(at + IDS_LENGTH, n - low - IDS_LENGTH, &parent->flags) ? PARENT_FOUND : PARENT_NONE;
+	return b3_parse_rest(at + IDS_LENGTH, n - (__s64)low - IDS_LENGTH, &parent->flags) ? PARENT_FOUND : PARENT_NONE;
 }
 
 /* A header of one word. Returns 0 if it is absent, and what is no flag if it is malformed. */
@@ -260,7 +254,8 @@ enum { B3_MALFORMED = 0x80 };
 
 static __always_inline __u8 b3_parse_sampled(const char text[B3_WORD_SIZE], __u32 length)
 {
-	__u64 start, n = header_trim(text, B3_WORD_SIZE, length, &start);
+	__u64 start;
+	__s64 n = header_trim(text, B3_WORD_SIZE, length, &start);
 	const char *at = text + start;
 	__u8 flags = n == 1 ? b3_state_flags(at[0]) : 0;
 
@@ -276,15 +271,16 @@ static __always_inline __u8 b3_parse_sampled(const char text[B3_WORD_SIZE], __u3
 /* X-B3-Flags is 1, or can be ignored. */
 static __always_inline bool b3_is_debug(const char text[B3_WORD_SIZE], __u32 length)
 {
-	__u64 start, n = header_trim(text, B3_WORD_SIZE, length, &start);
+	__u64 start;
+	__s64 n = header_trim(text, B3_WORD_SIZE, length, &start);
 
 	return length != B3_ABSENT && n == 1 && text[start] == '1';
 }
 
 static __always_inline bool b3_parse_ids(const struct b3_multi *headers, struct trace_parent *parent)
 {
-	__u64 start, digits = header_trim(headers->trace_id, B3_TRACE_ID_SIZE, headers->trace_id_length, &start);
-	__u64 wrong = 0, any;
+	__u64 start, wrong = 0, any;
+	__s64 digits = header_trim(headers->trace_id, B3_TRACE_ID_SIZE, headers->trace_id_length, &start);
 
 	if (digits != B3_ID_DIGITS && digits != 2 * B3_ID_DIGITS)
 		return false;
@@ -310,95 +306,102 @@ static __always_inline enum parent_result b3_multi_parse(const struct b3_multi *
 
 /* ---- tracestate ---- */
 
-#define PART_NAME(a, b, c) ((__u32)(a) << 16 | (__u32)(b) << 8 | (c))
+#define LAST_BYTES(a, b, c, d) ((__u32)(a) << 24 | (__u32)(b) << 16 | (__u32)(c) << 8 | (d))
 
-/* Keeps what the part that ends here says, and begins the next. */
-static __always_inline void part_end(struct tracestate_sampling *sampling)
+/* Takes a byte of the list, or of the list in its member ot, which goes on at `next`. False at the end of that. */
+static __always_inline bool tracestate_scan(struct tracestate_sampling *sampling, char c, __u32 next)
 {
-	enum { DIGITS = 14, DIGIT_BITS = 4 };
-	__u32 digits = sampling->length - PART_NAME_LENGTH, kind = 0;
+	__u32 last = sampling->last;
 
-	if (sampling->in_ot && sampling->length >= PART_NAME_LENGTH)
-		kind = sampling->name == PART_NAME('t', 'h', ':')   ? SAMPLING_THRESHOLD
-		       : sampling->name == PART_NAME('r', 'v', ':') ? SAMPLING_RANDOMNESS
-								    : 0;
-	if (kind & ~sampling->seen) {
-		sampling->seen |= kind;
-		if (!sampling->wrong && kind == SAMPLING_THRESHOLD && digits - 1 < DIGITS) {
-			sampling->found |= kind;
-			sampling->threshold = sampling->value << DIGIT_BITS * (DIGITS - digits);
+	if (c == ',' && sampling->ot)
+		return false;
+	if ((c == ' ' || c == '\t') && ((__u8)last == ',' || (__u8)last == ';'))
+		return true;
+	last = last << 8 | (__u8)c;
+	sampling->last = last;
+	if (!sampling->ot) {
+		if (last == LAST_BYTES(',', 'o', 't', '=')) {
+			sampling->ot = next;
+			sampling->last = ';';
 		}
-		if (!sampling->wrong && kind == SAMPLING_RANDOMNESS && digits == DIGITS) {
-			sampling->found |= kind;
-			sampling->randomness = sampling->value;
-		}
+	} else if (last == LAST_BYTES(';', 't', 'h', ':') && !sampling->threshold_at) {
+		sampling->threshold_at = next;
+	} else if (last == LAST_BYTES(';', 'r', 'v', ':') && !sampling->randomness_at) {
+		sampling->randomness_at = next;
 	}
-	sampling->length = 0;
-	sampling->name = 0;
-	sampling->value = 0;
-	sampling->wrong = 0;
-	sampling->gap = 0;
+	return true;
 }
 
-/* A byte of a part: of its name, which for the first "ot=" leads into the list that it holds, or of its value. */
-static __always_inline void part_add(struct tracestate_sampling *sampling, char c)
+/* Reads up to 14 digits as if zeros made up for those that are missing. Returns how many there are, 0 if there is more
+ * than digits between `at` and the end of the value. */
+static __always_inline __u64 tracestate_digits(const char *text, __u64 length, __u64 at, __u64 *value)
 {
-	__u64 wrong = sampling->gap;
+	enum { DIGITS = 14 };
+	__u64 n = 0, end, wrong = 0;
 
-	sampling->length++;
-	if (sampling->length > PART_NAME_LENGTH) {
-		sampling->value = sampling->value << 4 | hex_digit(c, &wrong);
-		sampling->wrong |= wrong;
-		return;
+	*value = 0;
+	for (__u32 i = 0; i < DIGITS; i++) {
+		__u64 digit;
+
+		wrong |= (number_hide(length - 1) - (at + i)) >> 63;
+		digit = hex_digit(text[(at + i) & (TRACESTATE_SIZE - 1)], &wrong);
+		*value = *value << 4 | (digit & (wrong - 1));
+		n += wrong ^ 1;
 	}
-	sampling->name = sampling->name << 8 | (__u8)c;
-	if (sampling->length == PART_NAME_LENGTH && sampling->name == PART_NAME('o', 't', '=') && !sampling->seen_ot) {
-		sampling->seen_ot = sampling->in_ot = 1;
-		sampling->length = 0;
-		sampling->name = 0;
-	}
+	end = at + n;
+	for (__u64 i = 0, blanks = number_hide(HEADER_BLANKS_MAX); i < blanks; i++)
+		end += byte_is_blank(text[number_hide(end) & (TRACESTATE_SIZE - 1)]);
+	if (end >= length)
+		return length <= TRACESTATE_SIZE ? n : 0;
+	if (end >= TRACESTATE_SIZE)
+		return 0;
+	return text[end] == ',' || text[end] == ';' ? n : 0;
 }
 
-static __always_inline void tracestate_scan(struct tracestate_sampling *sampling, char c)
+static __always_inline void tracestate_sampling_begin(struct tracestate_sampling *sampling, __u32 length)
 {
-	if (c == ',' || (c == ';' && sampling->in_ot)) {
-		part_end(sampling);
-		if (c == ',')
-			sampling->in_ot = 0;
-	} else if (c != ' ' && c != '\t') {
-		part_add(sampling, c);
-	} else if (sampling->length >= PART_NAME_LENGTH) {
-		sampling->gap = 1;
-	} else if (sampling->length) {
-		part_add(sampling, c);
+	*sampling = (struct tracestate_sampling){ .length = length, .last = ',' };
+}
+
+/* Goes through `n` bytes from `at` on, which is below TRACESTATE_SIZE and a multiple of n. False: there are no more. */
+static __always_inline bool tracestate_sampling_scan(const char text[TRACESTATE_SIZE],
+						     struct tracestate_sampling *sampling, __u32 at, __u32 n)
+{
+	for (__u32 i = 0; i < n; i++) {
+		__u32 place = (at & (TRACESTATE_SIZE - n)) + i;
+
+		/* To the compiler too, what is known is in memory alone. */
+		asm volatile("" ::: "memory");
+		if (place >= sampling->length || !tracestate_scan(sampling, text[place], place + 1))
+			return false;
 	}
+	asm volatile("" ::: "memory");
+	return true;
 }
 
-static __always_inline void tracestate_sampling_begin(struct tracestate_sampling *sampling)
+/* Returns what is found. */
+static __always_inline __u32 tracestate_sampling_end(const char text[TRACESTATE_SIZE],
+						     struct tracestate_sampling *sampling)
 {
-	*sampling = (struct tracestate_sampling){};
-}
+	__u32 length = sampling->length;
 
-/* Returns what was found, SAMPLING_*. A part that goes on behind the buffer is left out. */
-static __always_inline __u32 tracestate_sampling_end(struct tracestate_sampling *sampling, __u32 length)
-{
-	if (length <= TRACESTATE_SIZE)
-		part_end(sampling);
+	if (sampling->threshold_at && tracestate_digits(text, length, sampling->threshold_at, &sampling->threshold) > 0)
+		sampling->found |= SAMPLING_THRESHOLD;
+	if (sampling->randomness_at &&
+	    tracestate_digits(text, length, sampling->randomness_at, &sampling->randomness) == 14)
+		sampling->found |= SAMPLING_RANDOMNESS;
 	return sampling->found;
 }
 
 /* Looks for `th` and `rv` in the member `ot` as common/record/tracestate.h does, in the first TRACESTATE_SIZE bytes: a
- * part that goes on behind them is left out. Returns what it found, SAMPLING_*. */
+ * value that goes on behind them, or that more than HEADER_BLANKS_MAX blanks follow, counts for none. Returns what is
+ * found. A program may take the three steps by itself, so that the verifier does not see all of them in one. */
 static __always_inline __u32 tracestate_sampling(const char text[TRACESTATE_SIZE], __u32 length,
 						 struct tracestate_sampling *sampling)
 {
-	tracestate_sampling_begin(sampling);
-	for (__u32 i = 0; i < TRACESTATE_SIZE && i < length; i++) {
-		tracestate_scan(sampling, text[i]);
-		/* To the compiler too, what is known is in memory alone. */
-		asm volatile("" ::: "memory");
-	}
-	return tracestate_sampling_end(sampling, length);
+	tracestate_sampling_begin(sampling, length);
+	tracestate_sampling_scan(text, sampling, 0, TRACESTATE_SIZE);
+	return tracestate_sampling_end(text, sampling);
 }
 
 #endif

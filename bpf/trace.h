@@ -111,9 +111,12 @@ struct trace_span {
 	__u64 threshold; /* with which it was sampled; TRACE_NO_THRESHOLD: not, or not known */
 	__u64 callee;    /* SQL: an address in the file, inside of a method of the driver; 0: not known */
 	struct trace_address local, peer; /* as the socket has them */
-	__u8 kind, protocol, parent_source, flags;
+	__u64 process_start_ns;           /* of the process, since boot; 0: not known */
+	__u8 kind, protocol, parent_source, reserved;
+	__u16 flags;
 	__u16 status; /* with SPAN_HAS_STATUS: HTTP's or gRPC's */
 	__u16 text_size;
+	__u16 reserved2[3];
 	__u8 text[TRACE_TEXT_SIZE + TRACE_TEXT_MAX]; /* the second part is room for the last one, never filled */
 };
 
@@ -162,6 +165,6 @@ struct trace_header_name {
 _Static_assert(sizeof(struct trace_stop) == 48, "wire struct");
 _Static_assert(sizeof(struct trace_text_head) == 4, "wire struct");
 _Static_assert(sizeof(struct trace_address) == 20, "wire struct");
-_Static_assert(__builtin_offsetof(struct trace_span, text) == 152, "wire struct");
+_Static_assert(__builtin_offsetof(struct trace_span, text) == 168, "wire struct");
 
 #endif

@@ -327,33 +327,29 @@ static __always_inline __u64 trace_randomness(const __u8 trace_id[16])
 	return r;
 }
 
-/* Goes through so many bytes of scratch->tracestate, from `at` on. */
-__attribute__((noinline)) int tracestate_read_part(__u32 at, __u32 length)
+/* Goes through TRACESTATE_PART bytes of scratch->tracestate. Returns whether there are more. */
+__attribute__((noinline)) int tracestate_read_part(__u32 at)
 {
 	struct scratch *scratch = scratch_get();
 
-	if (!scratch)
-		return 0;
-	for (__u32 i = 0; i < TRACESTATE_PART; i++) {
-		if (at + i >= length)
-			return 0;
-		tracestate_scan(&scratch->sampling, scratch->tracestate[(at + i) & (TRACESTATE_SIZE - 1)]);
-		/* To the compiler too, what is known is in memory alone. */
-		asm volatile("" ::: "memory");
-	}
-	return 0;
+	return scratch && tracestate_sampling_scan(scratch->tracestate, &scratch->sampling, at, TRACESTATE_PART);
 }
 
 /* Reads th and rv of the tracestate that was found into scratch->sampling, and returns which it has. In parts, since the
  * verifier would go through each of its bytes on all ways that lead to it. */
-static __always_inline __u32 tracestate_read(struct scratch *scratch)
+__attribute__((noinline)) int tracestate_read(void)
 {
-	__u32 length = header_copy(scratch, FOUND_TRACESTATE, scratch->tracestate, TRACESTATE_SIZE);
+	struct scratch *scratch = scratch_get();
+	__u32 length;
 
-	tracestate_sampling_begin(&scratch->sampling);
-	for (__u32 at = 0; at < TRACESTATE_SIZE && at < length; at += TRACESTATE_PART)
-		tracestate_read_part(at, length);
-	return tracestate_sampling_end(&scratch->sampling, length);
+	if (!scratch)
+		return 0;
+	length = header_copy(scratch, FOUND_TRACESTATE, scratch->tracestate, TRACESTATE_SIZE);
+	tracestate_sampling_begin(&scratch->sampling, length);
+	for (__u32 at = 0; at < TRACESTATE_SIZE; at += TRACESTATE_PART)
+		if (!tracestate_read_part(at))
+			break;
+	return (int)tracestate_sampling_end(scratch->tracestate, &scratch->sampling);
 }
 
 /*
@@ -373,7 +369,7 @@ static __always_inline bool span_is_sampled(struct scratch *scratch, bool has_pa
 	if (scratch->parent.flags & PARENT_NOT_SAMPLED)
 		return false;
 	if (has_parent && span->parent_source == SOURCE_TRACEPARENT && header_is_found(scratch, FOUND_TRACESTATE))
-		found = tracestate_read(scratch);
+		found = (__u32)tracestate_read();
 	randomness = found & SAMPLING_RANDOMNESS ? state->randomness : trace_randomness(span->trace_id);
 	if (scratch->parent.flags & PARENT_SAMPLED) {
 		if (found & SAMPLING_THRESHOLD && randomness >= state->threshold)

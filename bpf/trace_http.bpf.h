@@ -240,7 +240,7 @@ static __always_inline void server_mark(GO_CONTEXT *ctx, __u32 flag)
 	key = span_key(&place, GO_G(ctx), SLOT_SERVER);
 	open = bpf_map_lookup_elem(&spans, &key);
 	if (open)
-		open->span.flags |= (__u8)flag;
+		open->span.flags |= (__u16)flag;
 }
 
 SEC("uprobe")

@@ -17,6 +17,7 @@ struct process {
 	struct go_process head;
 	__u32 incarnation; /* told apart from others that had its pid, or were it before an execve() */
 	__u32 reserved;
+	__u64 start_ns; /* of the process, since boot */
 	struct world_stop stop;
 };
 
@@ -133,9 +134,10 @@ static __always_inline __u32 process_incarnation(const struct place *place)
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	/* Whoever comes first finds the same. */
-	if (!process->incarnation)
-		process->incarnation = (__u32)BPF_CORE_READ(task, group_leader, start_time) ^
-				       (__u32)((__u64)BPF_CORE_READ(task, mm) >> 4);
+	if (!process->incarnation) {
+		process->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+		process->incarnation = (__u32)process->start_ns ^ (__u32)((__u64)BPF_CORE_READ(task, mm) >> 4);
+	}
 	return process->incarnation;
 }
 
@@ -289,6 +291,7 @@ static __always_inline void span_emit(const struct place *place, struct trace_sp
 
 	counter_add(COUNTER_SEEN, 1);
 	span->end_ns = bpf_ktime_get_ns();
+	span->process_start_ns = place->process->start_ns;
 	go_event_set(&span->head, TRACE_SPAN, place->pid, place->index);
 	if (size > sizeof(*span))
 		return;

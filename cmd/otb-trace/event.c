@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/otb-trace/span_name.h"
+#include "cmd/otb-trace/url.h"
 #include "common/record/threshold.h"
+#include "common/record/tracestate.h"
 
 const char *const event_field_names[] = {
 	"trace_id",
@@ -19,14 +22,16 @@ const char *const event_field_names[] = {
 	"comm",
 	"goroutine_id",
 	"duration_ns",
+	"gc_stw_ns",
 	"http_request_method",
+	"http_request_method_original",
 	"url_path",
 	"url_query",
-	"url_scheme",
 	"server_address",
 	"server_port",
 	"http_response_status_code",
 	"http_route",
+	"url_scheme",
 	"network_peer_address",
 	"network_peer_port",
 	"network_local_address",
@@ -34,7 +39,6 @@ const char *const event_field_names[] = {
 	"network_protocol_version",
 	"user_agent_original",
 	"error_type",
-	"gc_stw_ns",
 	"tracestate",
 	"sampling_threshold",
 	"count",
@@ -70,10 +74,24 @@ static void add_id(struct record *record, const char *name, const uint8_t *id, s
 	record_add_text(record, name, text);
 }
 
+static void add_part(struct record *record, const char *name, const char *text, size_t length, bool is_cut)
+{
+	if (!length)
+		return;
+	record_add_bytes(record, name, text, length);
+	if (is_cut)
+		record_mark_cut(record);
+}
+
 static void add_span_text(struct record *record, const char *name, const struct span *span, enum trace_text text)
 {
-	if (span->texts[text].data)
-		record_add_bytes(record, name, span->texts[text].data, span->texts[text].length);
+	add_part(record, name, span->texts[text].data, span->texts[text].length, span->texts[text].cut);
+}
+
+static void add_known(struct record *record, const char *name, uint64_t value)
+{
+	if (value)
+		record_add_uint(record, name, value);
 }
 
 static void add_ids(struct record *record, const struct trace_span *event)
@@ -86,48 +104,152 @@ static void add_ids(struct record *record, const struct trace_span *event)
 	record_add_text(record, "span_kind", kind_names[event->kind]);
 }
 
-static void add_process(struct record *record, const struct trace_span *event)
+static void add_process(struct record *record, const struct span *span)
 {
+	const struct trace_span *event = span->event;
 	char comm[GO_COMM_SIZE + 1];
 
 	snprintf(comm, sizeof(comm), "%.*s", GO_COMM_SIZE, (const char *)event->head.comm);
+	record_add_text(record, "service_name", span->service_name ? span->service_name : comm);
 	record_add_uint(record, "pid", event->head.pid);
 	record_add_text(record, "comm", comm);
-	if (event->goroutine_id)
-		record_add_uint(record, "goroutine_id", event->goroutine_id);
+	add_known(record, "goroutine_id", event->goroutine_id);
 }
 
-static void add_http(struct record *record, const struct span *span)
+static void add_times(struct record *record, const struct span *span)
+{
+	record_add_uint(record, "duration_ns", span->event->end_ns - span->event->start_ns);
+	if (span->has_gc_stw)
+		record_add_uint(record, "gc_stw_ns", span->gc_stw_ns);
+}
+
+/* The route of ServeMux's pattern, or of another router. */
+static struct span_text route_of(const struct span *span)
+{
+	const struct span_text *text = &span->texts[TEXT_ROUTE];
+	struct span_text route = { .cut = text->cut };
+
+	if (text->length)
+		route.data = route_of_pattern(text->data, text->length, &route.length);
+	return route;
+}
+
+static const char *method_of(const struct span *span)
+{
+	return http_method(span->texts[TEXT_METHOD].data, span->texts[TEXT_METHOD].length);
+}
+
+/* By the semantic conventions: method and route, never the path. */
+static void add_name(struct record *record, const struct span *span)
+{
+	struct span_text route = route_of(span);
+	char name[SPAN_NAME_SIZE];
+	size_t length = span_name_http(method_of(span), route.data, route.length, name);
+
+	record_add_bytes(record, "name", name, length);
+}
+
+static void add_method(struct record *record, const struct span *span)
+{
+	const char *method = method_of(span);
+
+	record_add_text(record, "http_request_method", method);
+	if (!strcmp(method, "_OTHER"))
+		add_span_text(record, "http_request_method_original", span, TEXT_METHOD);
+}
+
+static void add_server_address(struct record *record, const struct span *span, const char *scheme)
+{
+	const struct span_text *host = &span->texts[TEXT_HOST];
+	struct address address = address_of_authority(host->data, host->length, scheme, strlen(scheme));
+
+	add_part(record, "server_address", address.text, address.length, host->cut);
+	add_known(record, "server_port", address.port);
+}
+
+static void add_socket_address(struct record *record, const struct trace_address *address, const char *name,
+			       const char *port_name)
+{
+	static const uint8_t v4_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	bool is_v4 = address->ip_length == 4 || !memcmp(address->ip, v4_mapped, sizeof(v4_mapped));
+	const uint8_t *ip = address->ip_length == 16 && is_v4 ? address->ip + sizeof(v4_mapped) : address->ip;
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(is_v4 ? AF_INET : AF_INET6, ip, text, sizeof(text));
+	record_add_text(record, name, text);
+	record_add_uint(record, port_name, address->port);
+}
+
+/* The peer as the program has it. The socket's own ends were read on a guess of what the connection is: they count where
+ * the peers agree. */
+static void add_network(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
+	const struct span_text *text = &span->texts[TEXT_PEER];
+	struct address peer = address_of_peer(text->data, text->length);
 
-	add_span_text(record, "http_request_method", span, TEXT_METHOD);
+	add_part(record, "network_peer_address", peer.text, peer.length, text->cut);
+	add_known(record, "network_peer_port", peer.port);
+	if (event->local.ip_length && event->peer.ip_length && event->peer.port == peer.port)
+		add_socket_address(record, &event->local, "network_local_address", "network_local_port");
+	record_add_text(record, "network_protocol_version", event->protocol == TRACE_HTTP2 ? "2" : "1.1");
+}
+
+static void add_server(struct record *record, const struct span *span)
+{
+	const struct trace_span *event = span->event;
+	const char *scheme = event->flags & SPAN_TLS ? "https" : "http";
+	struct span_text route = route_of(span);
+
+	add_method(record, span);
 	add_span_text(record, "url_path", span, TEXT_PATH);
 	add_span_text(record, "url_query", span, TEXT_QUERY);
+	add_server_address(record, span, scheme);
 	if (event->flags & SPAN_HAS_STATUS)
 		record_add_uint(record, "http_response_status_code", event->status);
-	add_span_text(record, "http_route", span, TEXT_ROUTE);
+	add_part(record, "http_route", route.data, route.length, route.cut);
+	record_add_text(record, "url_scheme", scheme);
+	add_network(record, span);
+}
+
+/* error.type: what ended the request, else a status that says that the server failed. */
+static void add_error_type(struct record *record, const struct trace_span *event)
+{
+	char status[8];
+
+	if (event->flags & SPAN_PANICKED) {
+		record_add_text(record, "error_type", "panic");
+	} else if (event->flags & SPAN_HAS_STATUS && event->status >= 500) {
+		snprintf(status, sizeof(status), "%u", event->status);
+		record_add_text(record, "error_type", status);
+	}
+}
+
+static void add_sampling(struct record *record, const struct span *span)
+{
+	const struct span_text *state = &span->texts[TEXT_TRACESTATE];
+	char threshold[THRESHOLD_SIZE];
+
+	if (state->length && !state->cut && tracestate_is_valid(state->data, state->length))
+		add_span_text(record, "tracestate", span, TEXT_TRACESTATE);
+	if (span->event->threshold >= THRESHOLD_NEVER)
+		return;
+	threshold_format(span->event->threshold, threshold);
+	record_add_text(record, "sampling_threshold", threshold);
 }
 
 void span_add_fields(struct record *record, const struct span *span, const struct options *options)
 {
-	const struct trace_span *event = span->event;
-	char threshold[THRESHOLD_SIZE];
-
-	add_ids(record, event);
-	add_process(record, event);
-	record_add_uint(record, "duration_ns", event->end_ns - event->start_ns);
-	add_http(record, span);
+	add_ids(record, span->event);
+	add_name(record, span);
+	add_process(record, span);
+	add_times(record, span);
+	add_server(record, span);
 	add_span_text(record, "user_agent_original", span, TEXT_USER_AGENT);
+	add_error_type(record, span->event);
 	for (unsigned int i = 0; i < options->n_headers; i++)
 		add_span_text(record, options->header_fields[i], span, (enum trace_text)(TEXT_HEADER + i));
-	if (span->has_gc_stw)
-		record_add_uint(record, "gc_stw_ns", span->gc_stw_ns);
-	add_span_text(record, "tracestate", span, TEXT_TRACESTATE);
-	if (event->threshold < THRESHOLD_NEVER) {
-		threshold_format(event->threshold, threshold);
-		record_add_text(record, "sampling_threshold", threshold);
-	}
+	add_sampling(record, span);
 }
 
 /* ---- rows ---- */
@@ -150,7 +272,7 @@ void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
 void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns)
 {
 	const struct trace_span *event = span->event;
-	const struct span_text *method = &span->texts[TEXT_METHOD], *path = &span->texts[TEXT_PATH];
+	const struct span_text *path = &span->texts[TEXT_PATH];
 
 	table_set_time(table, AT, wall_ns);
 	table_set(table, PID, "%u", event->head.pid);
@@ -159,8 +281,7 @@ void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns
 	table_set_duration(table, DURATION, event->end_ns - event->start_ns);
 	if (event->flags & SPAN_HAS_STATUS)
 		table_set(table, STATUS, "%u", event->status);
-	table_set(table, NAME, "%.*s %.*s", (int)method->length, method->data ? method->data : "", (int)path->length,
-		  path->data ? path->data : "");
+	table_set(table, NAME, "%s %.*s", method_of(span), (int)path->length, path->data ? path->data : "");
 	if (span->texts[TEXT_PEER].data)
 		table_set(table, PEER, "%.*s", (int)span->texts[TEXT_PEER].length, span->texts[TEXT_PEER].data);
 }

@@ -17,6 +17,7 @@
 #include "cmd/otb-trace/options.h"
 #include "cmd/otb-trace/otlp.h"
 #include "cmd/otb-trace/probes.h"
+#include "cmd/otb-trace/service.h"
 #include "cmd/otb-trace/stops.h"
 #include "cmd/otb-trace/unfinished.h"
 #include "common/bpf/tracer.h"
@@ -31,6 +32,7 @@ struct trace {
 	struct go_targets targets;
 	struct go_probes probes;
 	struct control control;
+	struct services services;
 	struct stops stops;
 	struct buffer otlp_line;
 	uint64_t stops_missed; /* as last seen */
@@ -87,6 +89,7 @@ static void on_span(struct trace *tool, const void *event, size_t size)
 	if (!span_read(&span, event, size))
 		return;
 	note_stops(tool, &span);
+	span.service_name = service_name(&tool->services, (pid_t)span.event->head.pid, span.event->process_start_ns);
 	start_ns = clock_wall_ns(&session->clock, span.event->start_ns);
 	if (is_table(tool)) {
 		span_set_row(&tool->table, &span, start_ns);
@@ -103,6 +106,7 @@ static void on_span(struct trace *tool, const void *event, size_t size)
 /* The pid is that of another program now, which may be one to look at. */
 static void on_exec(struct trace *tool, const struct go_event *event)
 {
+	service_forget(&tool->services, (pid_t)event->pid);
 	if (tool->options.cli.n_pids)
 		tracer_forget_pid(&tool->tracer, (pid_t)event->pid);
 	else
@@ -260,10 +264,15 @@ int main(int argc, char **argv)
 
 	options_parse(&tool.options, argc, argv);
 	code = tracer_open(&tool.tracer, &tool.options.cli);
+	if (!code && services_open(&tool.services)) {
+		diag_print(DIAG_ERROR, "no memory");
+		code = EXIT_FAILED;
+	}
 	if (!code)
 		code = run(&tool);
 	code = exit_worse(code, tracer_close(&tool.tracer));
 	control_close(&tool.control);
+	services_close(&tool.services);
 	stops_close(&tool.stops);
 	buffer_clear(&tool.otlp_line);
 	go_targets_close(&tool.targets);

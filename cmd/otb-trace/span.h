@@ -20,8 +20,9 @@ struct span_text {
 struct span {
 	const struct trace_span *event;
 	struct span_text texts[TEXT_MAX];
-	uint64_t gc_stw_ns; /* how long the GC had stopped the world */
-	bool has_gc_stw;    /* whether that is known */
+	const char *service_name; /* NULL: not known */
+	uint64_t gc_stw_ns;       /* how long the GC had stopped the world */
+	bool has_gc_stw;          /* whether that is known */
 };
 
 /* Takes apart an event of `size` bytes, which has to outlive the span. False if it is none. */

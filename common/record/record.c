@@ -188,6 +188,11 @@ void record_add_text(struct record *record, const char *name, const char *text)
 	record_add_bytes(record, name, text, strlen(text));
 }
 
+void record_mark_cut(struct record *record)
+{
+	record->texts[record->n_texts - 1].cut = true;
+}
+
 void record_begin(struct record *record, uint64_t wall_ns, const char *event)
 {
 	char time[CLOCK_TEXT_SIZE];

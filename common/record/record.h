@@ -60,6 +60,8 @@ void record_add_bool(struct record *record, const char *name, bool value);
 void record_add_hex(struct record *record, const char *name, uint64_t value); /* "1f", lower case, no padding */
 void record_add_text(struct record *record, const char *name, const char *text);
 void record_add_bytes(struct record *record, const char *name, const void *bytes, size_t size);
+/* The text that was added last is a part of a longer one: names it in `truncated`. */
+void record_mark_cut(struct record *record);
 /* Ends the object and the line and returns its length. */
 size_t record_end(struct record *record);
 

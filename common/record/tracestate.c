@@ -5,6 +5,8 @@
 
 #include "common/record/threshold.h"
 
+enum { MEMBERS_MAX = 32, KEY_MAX = 256, VALUE_MAX = 256 };
+
 /* The next part of a list, without blanks around it; false: there is none. */
 static bool take_part(const char **at, const char *end, char separator, const char **part, size_t *length)
 {
@@ -66,4 +68,45 @@ bool tracestate_randomness(const char *text, size_t length, uint64_t *r)
 	/* Written with all its digits a threshold looks as R does. */
 	return find_in_ot(text, length, "rv:", &value, &size) && size == THRESHOLD_DIGITS &&
 	       threshold_parse(value, size, r);
+}
+
+static bool is_key(const char *key, size_t length)
+{
+	if (!length || length > KEY_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		bool may_begin = (key[i] >= 'a' && key[i] <= 'z') || (key[i] >= '0' && key[i] <= '9');
+
+		if (!may_begin && (!i || !key[i] || !strchr("_-*/@", key[i])))
+			return false;
+	}
+	return true;
+}
+
+static bool is_value(const char *value, size_t length)
+{
+	if (!length || length > VALUE_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (value[i] < ' ' || value[i] > '~' || value[i] == ',' || value[i] == '=')
+			return false;
+	return true;
+}
+
+bool tracestate_is_valid(const char *text, size_t length)
+{
+	const char *at = text, *end = text + length, *member;
+	size_t size, members = 0;
+
+	while (take_part(&at, end, ',', &member, &size)) {
+		const char *equals;
+
+		if (!size)
+			continue;
+		equals = memchr(member, '=', size);
+		if (++members > MEMBERS_MAX || !equals || !is_key(member, (size_t)(equals - member)) ||
+		    !is_value(equals + 1, (size_t)(member + size - equals - 1)))
+			return false;
+	}
+	return true;
 }

@@ -20,4 +20,10 @@ bool tracestate_threshold(const char *text, size_t length, uint64_t *threshold);
 /* R, 56 bits of exactly 14 lower-case hexadecimal digits. False: there is none. */
 bool tracestate_randomness(const char *text, size_t length, uint64_t *r);
 
+/* Whether it is a list of at most 32 members key=value as Level 2 of W3C Trace Context has them (section 3.3.1): a key of
+ * 1 to 256 of a-z 0-9 _ - * / @, which begins with a letter or a digit; a value of 1 to 256 printable characters without
+ * comma and equals sign, which may begin with spaces. One that is none makes the whole list invalid. Empty members are
+ * not counted, so that an empty list is valid; a key may occur more than once. */
+bool tracestate_is_valid(const char *text, size_t length);
+
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threshold and the random number in a tracestate: texts good and bad, and each of their prefixes. */
+/*
+ * The threshold and the random number in a tracestate: texts good and bad, and each of their prefixes. And which lists are
+ * valid, with what W3C's test suite (w3c/trace-context, test/test.py) takes and refuses.
+ */
 #include "common/record/tracestate.h"
 
 #include <inttypes.h>
@@ -98,9 +101,122 @@ static void test_prefixes(void)
 	check(passed, "each prefix is read for what it is");
 }
 
+/* ---- validity ---- */
+
+static const struct {
+	const char *text;
+	bool is_valid;
+} lists[] = {
+	/* The suite: taken. */
+	{ "foo=1", true },
+	{ "foo=1,bar=2", true },
+	{ "foo=1,bar=2,rojo=1,congo=2,baz=3", true },
+	{ "", true },
+	{ "foo=1,", true },
+	{ ",foo=1", true },
+	{ "foo=1,foo=1", true },
+	{ "foo=1,foo=2", true },
+	{ "foo=1 \t , \t bar=2, \t baz=3", true },
+	{ "foo=1\t \t,\t \tbar=2,\t \tbaz=3", true },
+	{ " foo=1", true },
+	{ "\tfoo=1", true },
+	{ "foo=1 ", true },
+	{ "foo=1\t", true },
+	{ "\t foo=1 \t", true },
+	{ "foo@=1,bar=2", true },
+	{ "foo@@bar=1,bar=2", true },
+	{ "foo@bar@baz=1,bar=2", true },
+	{ "abcdefghijklmnopqrstuvwxyz0123456789_-*/="
+	  " !\"#$%&'()*+-./0123456789:;<>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~",
+	  true },
+	{ "abcdefghijklmnopqrstuvwxyz0123456789_-*/@a-z0-9_-*/=~", true },
+	/* The suite: refused. */
+	{ "foo =1", false },
+	{ "FOO=1", false },
+	{ "foo.bar=1", false },
+	{ "@foo=1,bar=2", false },
+	{ "foo=bar=baz", false },
+	{ "foo=,bar=3", false },
+	/* Keys. */
+	{ "0=1", true },
+	{ "1a-2@b*/_=1", true },
+	{ "=1", false },
+	{ "foo", false },
+	{ "_a=1", false },
+	{ "-=1", false },
+	{ "fOo=1", false },
+	{ "fo\xe9=1", false },
+	{ "a b=1", false },
+	{ "a\t=1", false },
+	{ "a;b=1", false },
+	{ "{=1", false },
+	/* Values. */
+	{ "a=;", true },
+	{ "a= 1", true },
+	{ "a=1 2", true },
+	{ "a=~!\"#$%&'()*+-./:;<>?@[\\]^_`{|}", true },
+	{ "a=", false },
+	{ "a= ", false },
+	{ "a==", false },
+	{ "a=1=", false },
+	{ "a=1\t2", false },
+	{ "a=\x7f", false },
+	{ "a=\x1f", false },
+	{ "a=\xc3\xa9", false },
+	{ "a=1\n", false },
+	/* Members: one that is wrong makes all of them wrong. */
+	{ ",", true },
+	{ " , ,\t", true },
+	{ "a=1,,b=2", true },
+	{ "a=1;b=2", false },
+	{ "a=1,b", false },
+	{ "b,a=1", false },
+	{ "a=1,b=2,c", false },
+};
+
+/* A list of so many members, with so many empty ones behind each. */
+static bool is_list_valid(unsigned int members, unsigned int empty)
+{
+	char text[1024];
+	size_t length = 0;
+
+	for (unsigned int i = 0; i < members; i++) {
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "bar%02u=%02u,", i, i);
+		for (unsigned int j = 0; j < empty; j++)
+			text[length++] = ',';
+	}
+	return tracestate_is_valid(text, length);
+}
+
+/* A member with a key and a value of so many bytes, behind another. */
+static bool is_member_valid(size_t key, size_t value)
+{
+	char text[600] = "foo=1,";
+	size_t at = strlen(text);
+
+	memset(text + at, 'z', key);
+	text[at + key] = '=';
+	memset(text + at + key + 1, 'v', value);
+	return tracestate_is_valid(text, at + key + 1 + value);
+}
+
+static void test_validity(void)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		check(tracestate_is_valid(lists[i].text, strlen(lists[i].text)) == lists[i].is_valid, "'%s' is %s",
+		      lists[i].text, lists[i].is_valid ? "valid" : "invalid");
+	check(!tracestate_is_valid("a\0=1", 4) && !tracestate_is_valid("a=\0", 3) && !tracestate_is_valid("\0", 1),
+	      "a NUL is invalid anywhere");
+	check(is_list_valid(32, 0) && is_list_valid(32, 5) && !is_list_valid(33, 0), "there may be 32 members");
+	check(is_member_valid(256, 1) && !is_member_valid(257, 1) && is_member_valid(1, 256) &&
+		      !is_member_valid(1, 257),
+	      "keys and values may have 256 bytes");
+}
+
 int main(void)
 {
 	test_texts();
 	test_prefixes();
+	test_validity();
 	return finish_tests();
 }
