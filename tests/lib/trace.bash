@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034 # what is set here is read by who sourced this
+#
+# Go programs that serve and make requests and log what they know of each (tests/target/go), for tests of otb-trace.
+# Needs lib/net (processes) and lib/go.
+#
+#	target_build NAME MINOR MODE [BUILD-OPTION]...	TARGET is a copy of tests/target/go/NAME that nobody else runs; skips
+#							the test where there is no such Go
+#	server_start [NAME] -- PROTO [OPTION]...	TARGET serves; its log is NAME.log in the test's folder, its address is
+#							in SERVER_ADDRESS. NAME is `server` if not given
+#	server_end [NAME]				it ends when its handlers have, with 0
+#	client_run PROTO [OPTION]...			CLIENT sends to SERVER_ADDRESS, all as expected; its log is client.log
+#	exchanges_check SERVER-LOG CLIENT-LOG		the two agree with each other
+#
+#	CLIENT						what client_run runs, a file; client_build sets it
+#	client_build MINOR [NAME [BUILD-OPTION]...]	NAME is httpclient if not given
+
+CLIENT_SECONDS=60
+
+# target_file NAME MINOR MODE [BUILD-OPTION]...: prints where the program is kept
+target_file() {
+	local tag=${*:4}
+	echo "$GO_BUILT/$1-$2-$3${tag//[^[:alnum:]]/-}"
+}
+
+# target_make: the same arguments
+target_make() {
+	go_toolchain "$2" >/dev/null 2>"$BATS_TEST_TMPDIR/why" || skip "Go ${GO_RELEASES[$2]}: $(cat "$BATS_TEST_TMPDIR/why")"
+	go_build "$2" "$3" "$(target_file "$@")" "$GO_ROOT/tests/target/go/$1" "${@:4}"
+}
+
+target_build() {
+	target_make "$@" || return
+	TARGET=$(mktemp -d -p "$BATS_TEST_TMPDIR")/$1
+	cp "$(target_file "$@")" "$TARGET"
+}
+
+client_build() {
+	local arguments=("${2:-httpclient}" "$1" static "${@:3}")
+	target_make "${arguments[@]}" && CLIENT=$(target_file "${arguments[@]}")
+}
+
+server_start() {
+	local name=server
+	[ "$1" = -- ] || { name=$1 && shift; }
+	proc_start "$name" - "$TARGET" -proto "$2" -log "$BATS_TEST_TMPDIR/$name.log" "${@:3}" && proc_read "$name" || return
+	[[ $REPLY = 'ready '* ]] || net_complain "'$name' says '$REPLY'" || return
+	SERVER_ADDRESS=${REPLY##* }
+}
+
+server_end() {
+	local name=${1:-server} status=0 rest
+	proc_say "$name" end || return
+	while read -r -t 30 -u "${PROC_OUT[$name]}" rest; do :; done
+	wait "${PROC_PID[$name]}" || status=$?
+	[ "$status" -eq 0 ] || net_complain "'$name' ended with status $status: $(cat "$NET_DIR/$name.err")" || return
+	proc_forget "$name"
+}
+
+client_run() {
+	timeout "$CLIENT_SECONDS" "$CLIENT" -address "$SERVER_ADDRESS" -proto "$1" -log "$BATS_TEST_TMPDIR/client.log" "${@:2}" ||
+		{
+			jq -c 'select(.wrong != "")' "$BATS_TEST_TMPDIR/client.log" | head -n 5 >&2
+			return 1
+		}
+}
+
+# What is wrong, a line each: [id, what]. Of a client that does not wait for the end, and of a handler that ends its own
+# connection, the times do not tell which is first.
+EXCHANGES_COMPARE='
+(map(select(.event == "handled")) | group_by(.id) | map({ key: .[0].id, value: . }) | from_entries) as $handled
+| map(select(.event == "call")) as $calls
+| ($sent[] | . as $s | ($handled[.id] // []) as $all | $all[0] as $h
+	| if ($all | length) != 1 then [.id, "handled", ($all | length)] else
+		(if .method != $h.method then [.id, "method", .method, $h.method] else empty end),
+		(if .endpoint != $h.endpoint then [.id, "endpoint", .endpoint, $h.endpoint] else empty end),
+		(if (.endpoint == "") != ($h.pattern == "") then [.id, "pattern", $h.pattern] else empty end),
+		(if .local != $h.peer then [.id, "peer", .local, $h.peer] else empty end),
+		(if .peer != $h.local then [.id, "local", .peer, $h.local] else empty end),
+		(if $h.status != 0 and .status != 0 and .status != $h.status then [.id, "status", .status, $h.status] else empty end),
+		(if .connected_ns > $h.start_ns or $h.start_ns > $h.end_ns then [.id, "start"] else empty end),
+		(if $h.end_ns > .end_ns and .outcome != "left" and .outcome != "expired" and $h.ending != "hijacked"
+			then [.id, "end"] else empty end)
+	end),
+  ($calls[] | . as $c | $handled[.call_id][0] as $h
+	| if .status != 0 and ($h == null or .start_ns > $h.start_ns or $h.end_ns > .end_ns)
+		then [.call_id, "call", .kind] else empty end)'
+
+exchanges_check() {
+	local wrong
+	wrong=$(jq -c -s --slurpfile sent "$2" "$EXCHANGES_COMPARE" "$1") || return
+	[ -z "$wrong" ] || net_complain "client and server do not agree: ${wrong:0:3000}"
+}

@@ -1,0 +1,3 @@
+module otb/tests/target/go/shared
+
+go 1.17
