@@ -12,16 +12,17 @@
 
 /* The probes of one binary; in trace_binary.sites by these numbers. What ends a span comes behind what begins it. */
 enum trace_probe {
-	PROBE_STOP_THE_WORLD,   /* runtime.stopTheWorldWithSema: to 1.21 */
-	PROBE_START_THE_WORLD,  /* runtime.startTheWorldWithSema */
-	PROBE_HTTP_SERVER,      /* net/http.serverHandler.ServeHTTP */
-	PROBE_HTTP2_SERVER,     /* (*serverConn).runHandler with a *Request */
-	PROBE_HTTP2_SERVER_27,  /* the same with a *ServerRequest, from 1.27 on */
-	PROBE_PANIC,            /* runtime.gopanic */
-	PROBE_GOEXIT,           /* runtime.goexit0 or, where there is one, gdestroy */
-	PROBE_HIJACK,           /* (*conn).hijackLocked */
-	PROBE_HTTP_SERVER_END,  /* (*response).finishRequest */
-	PROBE_HTTP2_SERVER_END, /* (*responseWriter).handlerDone */
+	PROBE_STOP_THE_WORLD,     /* runtime.stopTheWorldWithSema: to 1.21 */
+	PROBE_START_THE_WORLD,    /* runtime.startTheWorldWithSema */
+	PROBE_HTTP_SERVER,        /* net/http.serverHandler.ServeHTTP */
+	PROBE_HTTP2_SERVER,       /* (*serverConn).runHandler with a *Request */
+	PROBE_HTTP2_SERVER_27,    /* the same with a *ServerRequest, from 1.27 on */
+	PROBE_HTTP2_WRITE_HEADER, /* (*responseWriterState).writeHeader, from 1.27 on */
+	PROBE_PANIC,              /* runtime.gopanic */
+	PROBE_GOEXIT,             /* runtime.goexit0 or, where there is one, gdestroy */
+	PROBE_HIJACK,             /* (*conn).hijackLocked */
+	PROBE_HTTP_SERVER_END,    /* (*response).finishRequest */
+	PROBE_HTTP2_SERVER_END,   /* (*responseWriter).handlerDone */
 	TRACE_PROBES_MAX,
 };
 

@@ -92,7 +92,8 @@ int server_begin(GO_CONTEXT *ctx)
 		addresses_read(&place, &scratch->open.span, interface_read(conn, place.binary->conn_rwc));
 	}
 	scratch->open.object = start->object;
-	scratch->open.request = start->request;
+	scratch->open.request = start->is_server_request ? 0 : start->request;
+	scratch->open.url = start->is_server_request ? field_read(start->request, place.binary->server_request.url) : 0;
 	context_set(&place, start->g, &scratch->open.span, true);
 	span_open(&place, start->g, SLOT_SERVER, &scratch->open);
 	return 0;
@@ -176,15 +177,21 @@ static __always_inline void span_set_status(struct trace_span *span, __u64 statu
 	span->flags |= SPAN_HAS_STATUS;
 }
 
-/* The pattern that ServeMux matched, from 1.22 on. */
-static __always_inline void route_add(const struct place *place, struct trace_span *span, __u64 request)
+/* The pattern that ServeMux matched, from 1.22 on. From 1.27 on nothing of HTTP/2 refers to the Request any more, once
+ * its handler does not: another may be in its place. */
+static __always_inline void route_add(const struct place *place, struct open_span *open)
 {
 	const struct trace_binary *binary = place->binary;
 
+	if (open->has_route || !open->request ||
+	    (open->url && field_read(open->request, binary->request.url) != open->url))
+		return;
 	if (binary->request_pattern != GO_NO_OFFSET)
-		text_add_field(span, TEXT_ROUTE, request, binary->request_pattern);
+		text_add_field(&open->span, TEXT_ROUTE, open->request, binary->request_pattern);
 	else
-		text_add_field(span, TEXT_ROUTE, field_read(request, binary->request_pat), binary->pattern_str);
+		text_add_field(&open->span, TEXT_ROUTE, field_read(open->request, binary->request_pat),
+			       binary->pattern_str);
+	open->has_route = 1;
 }
 
 static __always_inline void server_end(const struct place *place, __u64 g, __u64 object, __u64 status_at,
@@ -199,9 +206,26 @@ static __always_inline void server_end(const struct place *place, __u64 g, __u64
 	if (status_at && status_offset != GO_NO_OFFSET)
 		span_set_status(&open->span, go_read_u64(status_at + status_offset));
 	open->span.flags &= ~SPAN_PANICKED; /* it was recovered */
-	route_add(place, &open->span, open->request);
+	route_add(place, open);
 	span_emit(place, &open->span);
 	bpf_map_delete_elem(&spans, &key);
+}
+
+/* From 1.27 on, (*responseWriterState).writeHeader: the earliest place at which a handler is known to have been found. */
+SEC("uprobe")
+int http2_write_header(GO_CONTEXT *ctx)
+{
+	struct place place;
+	struct open_span *open;
+	struct trace_span_key key;
+
+	if (go_stack_grows(ctx) || !place_find(ctx, &place))
+		return 0;
+	key = span_key(&place, GO_G(ctx), SLOT_SERVER);
+	open = bpf_map_lookup_elem(&spans, &key);
+	if (open)
+		route_add(&place, open);
+	return 0;
 }
 
 SEC("uprobe")

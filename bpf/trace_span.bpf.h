@@ -51,6 +51,8 @@ struct found {
 struct open_span {
 	__u64 object;  /* what the end has to be of; 0: whatever it is of */
 	__u64 request; /* *net/http.Request of a server's span */
+	__u64 url;     /* of that; 0: the request is certain to be there until the end */
+	__u64 has_route;
 	struct trace_span span;
 };
 

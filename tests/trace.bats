@@ -95,9 +95,9 @@ served() {
 }
 
 @test "1.27 pie-stripped, HTTP/2" {
-	served 1.27 pie-stripped h2
+	served 1.27 pie-stripped h2 --forgets /end/wait
 }
 
 @test "1.27 cgo-pie-stripped, HTTP/2 without TLS" {
-	served 1.27 cgo-pie-stripped h2c
+	served 1.27 cgo-pie-stripped h2c --forgets /end/wait
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the server spans of otb-trace to what a service and its client logged (tests/target/go/shared).
 
-    spans_check.py [--no-routes] [--proto 1.1|2] SPANS SERVER-LOG CLIENT-LOG
+    spans_check.py [--no-routes] [--proto 1.1|2] [--forgets PATH] SPANS SERVER-LOG CLIENT-LOG
 
 Spans are joined by the header X-Test-Id, which the tracer has to be told of (--header x-test-id). Prints what is wrong, a
 line each, and how many were compared; exit code 1 if anything is.
@@ -108,6 +108,8 @@ def compare(span, sent, handled, options):
     yield from same("goroutine_id", handled["goroutine_id"])
     if options.routes and handled["ending"] not in ("panicked", "exited", "hijacked"):
         route = route_of(handled["pattern"]) if handled["pattern"] else None
+        if handled["path"] == options.forgets and "http_route" not in span:
+            route = None
         yield from same("http_route", route)
         yield from same("name", ("HTTP" if method == "_OTHER" else method) + (f" {route}" if route else ""))
     if span["duration_ns"] < handled["end_ns"] - handled["start_ns"]:
@@ -121,6 +123,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--no-routes", dest="routes", action="store_false")
     parser.add_argument("--proto", default="1.1")
+    parser.add_argument("--forgets", metavar="PATH", help="whose handler may run on when its Request is gone")
     parser.add_argument("files", nargs=3)
     options = parser.parse_args()
     spans, server, client = (read(path) for path in options.files)
