@@ -102,9 +102,11 @@ PARTS_sample_verdict := $(call sample_parts,arrival.c fields.c tally.c trace_id.
 PARTS_stream_clock := $(call sample_parts,stream_clock.c)
 PARTS_trace_id := $(call sample_parts,fields.c trace_id.c)
 trace_parts = $(addprefix cmd/otb-trace/,$(1))
+PARTS_trace_otlp := $(call trace_parts,otlp.c)
 PARTS_trace_query := $(call trace_parts,query.c)
 PARTS_trace_service := $(call trace_parts,service.c)
 PARTS_trace_span_name := $(call trace_parts,query.c span_name.c)
+PARTS_trace_stops := $(call trace_parts,stops.c)
 PARTS_trace_url := $(call trace_parts,query.c span_name.c url.c)
 
 # ---- Flags ----------------------------------------------------------------------------------------------------------

@@ -164,17 +164,40 @@ static void add_attribute(struct buffer *line, const char *name, const char *tex
 	*is_first = false;
 }
 
+/* http.request.header.<key>, whose values are lists: names of headers have dashes where records have underscores. */
+static void add_header(struct buffer *line, const char *name, const char *text, const struct json_value *value,
+		       bool *is_first)
+{
+	char key[NAME_SIZE];
+	size_t i;
+
+	for (i = 0; name[i] && i < sizeof(key) - 1; i++)
+		key[i] = name[i] == '_' ? '-' : name[i];
+	key[i] = '\0';
+	buffer_add_text(line, *is_first ? "{\"key\":\"http.request.header." : ",{\"key\":\"http.request.header.");
+	buffer_add_text(line, key);
+	buffer_add_text(line, "\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"");
+	buffer_add(line, text + value->start, value->length);
+	buffer_add_text(line, "\"}]}}}");
+	*is_first = false;
+}
+
 /* The attributes that are, or are not, of --label. */
 static void add_attributes(struct buffer *line, const struct view *view, const struct cli *cli, bool labels,
 			   bool *is_first)
 {
+	static const char header_prefix[] = "http_request_header_";
 	char name[NAME_SIZE];
 
 	for (unsigned int i = 0; i < view->n; i++) {
 		const struct member *member = &view->members[i];
 
 		snprintf(name, sizeof(name), "%.*s", (int)member->key.length, view->text + member->key.start);
-		if (is_label(cli, name) == labels)
+		if (is_label(cli, name) != labels)
+			continue;
+		if (!strncmp(name, header_prefix, strlen(header_prefix)))
+			add_header(line, name + strlen(header_prefix), view->text, &member->value, is_first);
+		else
 			add_attribute(line, semconv_attribute(name), view->text, &member->value, is_first);
 	}
 }
