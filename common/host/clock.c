@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/host/clock.h"
 
+#include <endian.h>
 #include <string.h>
 #include <time.h>
 
@@ -123,6 +124,22 @@ static bool read_time_of_day(const char *text, int64_t *seconds)
 	return text[2] == ':' && text[5] == ':' && hour <= 23 && minute <= 59 && second <= 60;
 }
 
+/* Eight digits at once: each pair of neighbours becomes one number, three times. False: these are none. */
+static bool read_eight(const char *text, uint64_t *value)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t word;
+
+	memcpy(&word, text, sizeof(word));
+	word = le64toh(word);
+	if ((word & 0xf0 * each) != 0x30 * each || ((word + 0x06 * each) & 0xf0 * each) != 0x30 * each)
+		return false;
+	word = (word & 0x0f * each) * (1 + (10 << 8)) >> 8;
+	word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (1 + (100 << 16)) >> 16;
+	*value = (word & UINT64_C(0x0000ffff0000ffff)) * (1 + (UINT64_C(10000) << 32)) >> 32;
+	return true;
+}
+
 /* The digits behind the point. Returns where they end, NULL where there are none. */
 static const char *read_fraction(const char *at, const char *end, uint64_t *ns)
 {
@@ -130,6 +147,11 @@ static const char *read_fraction(const char *at, const char *end, uint64_t *ns)
 	uint64_t unit = SECOND_NS;
 
 	*ns = 0;
+	if (end - at >= 8 && read_eight(at, ns)) {
+		at += 8;
+		unit = 10;
+		*ns *= unit;
+	}
 	for (; at < end && *at >= '0' && *at <= '9'; at++) {
 		unit /= 10;
 		*ns += unit * (uint64_t)(*at - '0');
@@ -174,5 +196,39 @@ bool clock_parse(const char *text, size_t length, uint64_t *wall_ns)
 	if (seconds < 0 || (uint64_t)seconds > (UINT64_MAX - ns) / SECOND_NS)
 		return false;
 	*wall_ns = (uint64_t)seconds * SECOND_NS + ns;
+	return true;
+}
+
+/* "2026-03-01T12:00:07.5Z", behind the minute. */
+static bool read_within_minute(const char *text, size_t length, uint64_t *ns)
+{
+	unsigned int second = read_two(text);
+	const char *end = text + length - 1, *at = text + 2;
+	uint64_t fraction = 0;
+
+	if (second > 59 || *end != 'Z')
+		return false;
+	if (at < end)
+		at = *at == '.' ? read_fraction(at + 1, end, &fraction) : NULL;
+	*ns = second * SECOND_NS + fraction;
+	return at == end;
+}
+
+bool clock_text_parse(struct clock_text *last, const char *text, size_t length, uint64_t *wall_ns)
+{
+	const uint64_t minute_ns = 60 * SECOND_NS;
+	uint64_t ns;
+
+	if (length > CLOCK_MINUTE_SIZE + 2 && !memcmp(text, last->minute, CLOCK_MINUTE_SIZE) &&
+	    read_within_minute(text + CLOCK_MINUTE_SIZE, length - CLOCK_MINUTE_SIZE, &ns) &&
+	    !__builtin_add_overflow(last->minute_ns, ns, wall_ns))
+		return true;
+	if (!clock_parse(text, length, wall_ns))
+		return false;
+	/* Of an offset, or a leap second, the minute is not that of its text. */
+	if (read_within_minute(text + CLOCK_MINUTE_SIZE, length - CLOCK_MINUTE_SIZE, &ns)) {
+		memcpy(last->minute, text, CLOCK_MINUTE_SIZE);
+		last->minute_ns = *wall_ns - *wall_ns % minute_ns;
+	}
 	return true;
 }

@@ -20,6 +20,14 @@ struct clock {
 	uint64_t measured_ns; /* monotonic */
 };
 
+enum { CLOCK_MINUTE_SIZE = sizeof("2026-03-01T12:00:") - 1 };
+
+/* Zeroed, it knows of none. */
+struct clock_text {
+	char minute[CLOCK_MINUTE_SIZE];
+	uint64_t minute_ns;
+};
+
 uint64_t clock_monotonic_ns(void);
 void clock_measure(struct clock *clock);
 /* Measures again if the last measurement is older than a second. */
@@ -32,6 +40,8 @@ void clock_format(uint64_t wall_ns, char text[CLOCK_TEXT_SIZE]);
  * of the next one, which is what Unix time has for it. False: it is none, or before 1970 or behind what 64 bits hold
  * (July 2554). */
 bool clock_parse(const char *text, size_t length, uint64_t *wall_ns);
+/* The same for times most of which are in the minute of the one before, which is not read again. */
+bool clock_text_parse(struct clock_text *last, const char *text, size_t length, uint64_t *wall_ns);
 /* The kernel's tick, which its jiffies count: 1e9 / CONFIG_HZ. */
 uint64_t clock_tick_ns(void);
 
