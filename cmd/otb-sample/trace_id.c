@@ -9,44 +9,61 @@ enum { ID_TEXT_MAX = 1024, DIGEST_SIZE = 32 };
 
 enum { DIGITS_64 = 16, DIGITS_128 = 32, ZEROS_MAX = 2 /* that may be missing: R is made of 14 digits */ };
 
-/* Of each byte one more than the hexadecimal digit is worth that it is; 0: it is none. */
-static const uint8_t digits[256] = {
-	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
-};
+static uint64_t load_big(const void *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return be64toh(word);
+}
+
+/* ---- hexadecimal digits, eight at once ---- */
+
+#define EACH_BYTE(n) ((n)*UINT64_C(0x0101010101010101))
+
+/* The highest bit of each byte that is at least `least`; both are ASCII. */
+static uint64_t find_least(uint64_t word, unsigned int least)
+{
+	return ((word | EACH_BYTE(0x80)) - EACH_BYTE(least)) & EACH_BYTE(0x80);
+}
+
+/* Of a byte that is no digit the highest bit in *are_digits is cleared. */
+static uint64_t read_eight(const char *text, uint64_t *are_digits)
+{
+	uint64_t word = load_big(text), ascii = word & EACH_BYTE(0x7f), lower = ascii | EACH_BYTE('a' - 'A');
+	uint64_t numerals = find_least(ascii, '0') & ~find_least(ascii, '9' + 1);
+	uint64_t letters = find_least(lower, 'a') & ~find_least(lower, 'f' + 1);
+	uint64_t digits = (ascii & EACH_BYTE(0x0f)) + (letters >> 7) * 9;
+
+	*are_digits &= (numerals | letters) & ~word;
+	digits = (digits | digits >> 4) & UINT64_C(0x00ff00ff00ff00ff);
+	digits = (digits | digits >> 8) & UINT64_C(0x0000ffff0000ffff);
+	return (digits | digits >> 16) & UINT32_MAX;
+}
 
 static bool read_hex(const char *text, size_t length, struct trace_id *id)
 {
-	bool is_hex = true;
+	uint64_t halves[2] = { 0 }, are_digits = EACH_BYTE(0x80);
+	char padded[DIGITS_128];
 
 	if (length > DIGITS_128 || length + ZEROS_MAX < DIGITS_64 ||
 	    (length > DIGITS_64 && length + ZEROS_MAX < DIGITS_128))
 		return false;
-	*id = (struct trace_id){ .is_hex = true };
-	for (size_t i = 0; i < length; i++) {
-		uint8_t digit = digits[(unsigned char)text[i]];
-
-		is_hex &= digit > 0;
-		id->high = id->high << 4 | id->low >> 60;
-		id->low = id->low << 4 | ((digit - 1) & 0xf);
-	}
-	return is_hex;
+	memset(padded, '0', sizeof(padded));
+	memcpy(padded + sizeof(padded) - length, text, length);
+	for (size_t i = 0; i < DIGITS_128; i += 8)
+		halves[i / DIGITS_64] = halves[i / DIGITS_64] << 32 | read_eight(padded + i, &are_digits);
+	*id = (struct trace_id){ .high = halves[0], .low = halves[1], .is_hex = true };
+	return are_digits == EACH_BYTE(0x80);
 }
+
+/* ---- hashes ---- */
 
 /* Libcrypto fails here only without memory; all records then have one hash, which is no worse than to end. */
 static void hash(const char *text, size_t length, unsigned char digest[DIGEST_SIZE])
 {
 	memset(digest, 0, DIGEST_SIZE);
 	EVP_Digest(text, length, digest, NULL, EVP_sha256(), NULL);
-}
-
-static uint64_t load_big(const unsigned char *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return be64toh(word);
 }
 
 uint64_t hash_randomness(const char *text, size_t length)

@@ -58,6 +58,28 @@ static void test_hex(void)
 	}
 }
 
+/* Every ASCII byte that needs no escape, in every place. */
+static void test_each_byte(void)
+{
+	unsigned int n_wrong = 0;
+
+	for (size_t place = 0; place < 32; place++) {
+		for (char byte = ' '; byte <= '~'; byte++) {
+			char value[] = "\"0123456789abcdefFEDCBA9876543210\"", digit[] = { byte, '\0' };
+			struct trace_id id;
+
+			if (byte == '"' || byte == '\\')
+				continue;
+			value[1 + place] = byte;
+			bool is_read = read_value(value, &id);
+			bool is_digit = strspn(digit, "0123456789abcdefABCDEF");
+			uint64_t half = place < 16 ? id.high : id.low, got = half >> (60 - place % 16 * 4) & 0xf;
+			n_wrong += !is_read || id.is_hex != is_digit || (is_digit && got != strtoul(digit, NULL, 16));
+		}
+	}
+	check(!n_wrong, "each byte in each place is a digit or none, but for %u", n_wrong);
+}
+
 static void test_none(void)
 {
 	static const char *const values[] = { "\"\"",
@@ -203,6 +225,7 @@ static void test_spread(void)
 int main(void)
 {
 	test_hex();
+	test_each_byte();
 	test_none();
 	test_other();
 	test_hashed();
