@@ -13,15 +13,27 @@
 struct decision {
 	struct trace_id id;
 	uint64_t randomness;
-	struct verdict verdict; /* its tally is NULL: the place is free */
+	struct verdict verdict;
+};
+
+/* Where a decision is. Most traces that are looked for have none, which the slots alone tell: they are small enough to stay
+ * in the processor's cache, as decisions are not. */
+struct decision_slot {
+	uint32_t tag;    /* the upper half of the id's hash */
+	uint32_t number; /* in the list, from 1; 0: the slot is free */
+};
+
+struct decision_table {
+	struct decision_slot *slots;
+	struct decision *list; /* in the order in which they were put in */
 };
 
 /* Two hash tables, half the limit each: the new one takes what comes until it is full, and becomes the old one, whose place
  * a new one takes. */
 struct decisions {
-	struct decision *tables[2];
+	struct decision_table tables[2];
 	unsigned int newer;   /* which of them */
-	size_t n, half, size; /* in the newer; at most; places, a power of two */
+	size_t n, half, size; /* in the newer; at most; slots, a power of two */
 	uint64_t seed;
 };
 

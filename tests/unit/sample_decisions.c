@@ -119,7 +119,7 @@ static void check_limit(size_t limit, size_t least, size_t most)
 		known = 0;
 		for (unsigned int table = 0; table < 2; table++)
 			for (size_t j = 0; j < decisions.size; j++)
-				known += decisions.tables[table][j].verdict.tally != NULL;
+				known += decisions.tables[table].slots[j].number != 0;
 		if (i >= limit && (known < least || known > most))
 			break;
 	}
