@@ -84,7 +84,7 @@ static void make_room(struct output *output, size_t size)
 void output_put(struct output *output, const char *line, size_t length)
 {
 	output->lines++;
-	if (output->state == OUTPUT_CLOSED || output->state == OUTPUT_FAILED) {
+	if (output->state == OUTPUT_CLOSED || output->state == OUTPUT_FAILED || output->is_given_up) {
 		output->lost_lines++;
 		return;
 	}
@@ -212,6 +212,13 @@ enum output_state output_flush(struct output *output)
 	return flush_within(output, 0);
 }
 
+bool output_wait(struct output *output, int timeout_ms)
+{
+	if (output->state == OUTPUT_FLUSHED || output->state == OUTPUT_PENDING)
+		output->is_given_up = flush_within(output, timeout_ms) == OUTPUT_PENDING;
+	return output->state == OUTPUT_FLUSHED;
+}
+
 void output_reopen(struct output *output)
 {
 	/* A FIFO that nobody reads must not hold up what is running. */
@@ -231,7 +238,7 @@ enum output_state output_close(struct output *output, int timeout_ms)
 	enum output_state state = output->state;
 
 	if (state == OUTPUT_FLUSHED || state == OUTPUT_PENDING)
-		state = flush_within(output, timeout_ms);
+		state = flush_within(output, output->is_given_up ? 0 : timeout_ms);
 	lose_queue(output);
 	/* Some file systems report a full disk only here. */
 	if (output->path && close(output->fd) && errno != EINTR)

@@ -32,6 +32,7 @@ struct output {
 	uint64_t lines;      /* taken */
 	uint64_t lost_lines; /* taken and never written, known after output_close() */
 	enum output_state state;
+	bool is_given_up; /* its reader stood still for too long: nothing is taken any more */
 };
 
 /* Opens `path` for appending (mode 0644), or takes stdout where it is NULL. Returns 0 or a negative errno, which it has
@@ -48,11 +49,15 @@ void output_put(struct output *output, const char *line, size_t length);
 /* Writes what can be written without blocking. With nothing queued it still notices that the reader has gone. */
 enum output_state output_flush(struct output *output);
 
+/* Waits until all is written, and no longer than `timeout_ms` for a reader that takes nothing; that one is given up. Returns
+ * whether all was. */
+bool output_wait(struct output *output, int timeout_ms);
+
 /* After a flush: opens the path again (log rotation). Goes on with the old file, and says so, where that fails. */
 void output_reopen(struct output *output);
 
 /* Writes the rest, then closes. A reader that takes nothing for `timeout_ms` (-1: for as long as it likes) is waited for no
- * longer, and what remains is in lost_lines. */
+ * longer, one that was given up not at all, and what remains is in lost_lines. */
 enum output_state output_close(struct output *output, int timeout_ms);
 
 #endif

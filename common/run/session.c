@@ -210,6 +210,11 @@ void session_run_on(struct session *session)
 	run_for(session, is_over ? WHAT_IS_THERE_NS : LAST_WORD_NS);
 }
 
+bool session_flush(struct session *session)
+{
+	return output_wait(&session->output, CLOSE_TIMEOUT_MS);
+}
+
 enum exit_code session_close(struct session *session)
 {
 	enum output_state state = OUTPUT_FLUSHED;

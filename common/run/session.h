@@ -76,6 +76,10 @@ void session_run(struct session *session);
  * loop_stop(). Not at all where the output is gone or full. */
 void session_run_on(struct session *session);
 
+/* At the end: waits until what is queued is written, for one who has more to write than is to be queued at once. False: its
+ * reader has gone, or stands still, and what is put from now on is lost. */
+bool session_flush(struct session *session);
+
 /* Flushes, closes and returns the exit code of the run. */
 enum exit_code session_close(struct session *session);
 

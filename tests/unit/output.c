@@ -400,6 +400,34 @@ static void check_race(int read_fd, int write_fd, const char *what)
 	drain(read_fd, got, sizeof(got));
 }
 
+/* One who has more to write than is to be queued at once waits in between. */
+static void check_wait(void)
+{
+	enum { LINES = 2000 };
+	static char got[1024 * 1024];
+	struct output output;
+	size_t length;
+	int fds[2];
+
+	make_pipe(fds);
+	open_on(&output, fds[1]);
+	put_lines(&output, 10, 200);
+	check(output_wait(&output, 20000) && output.start == output.end, "what is waited for is written");
+	put_lines(&output, LINES, 200);
+	check(!output_wait(&output, 20), "a reader that does not read is given up");
+	size_t capacity = output.capacity, end = output.end;
+	put_lines(&output, LINES, 200);
+	check(output.capacity == capacity && output.end == end && output.lost_lines == LINES,
+	      "what comes then is lost, and takes no memory");
+	length = drain(fds[0], got, sizeof(got));
+	check(output_close(&output, 20000) == OUTPUT_PENDING, "and nobody waits at the end");
+	length += drain(fds[0], got + length, sizeof(got) - length);
+	check(count_lines(got, length) + output.lost_lines == 10 + 2 * LINES && got[length - 1] == '\n',
+	      "what it did not get is lost: %" PRIu64, output.lost_lines);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void check_stopped_reader_at_end(void)
 {
 	enum { LINES = 2000 };
@@ -478,6 +506,7 @@ static void check_pipes(void)
 	check_unread(fds[0], fds[1], "a FIFO");
 	close(fds[0]);
 	close(fds[1]);
+	check_wait();
 	check_stopped_reader_at_end();
 	check_late_reader_at_end();
 }
