@@ -16,8 +16,10 @@ void stream_clock_read(struct stream_clock *clock, uint64_t wall_ns)
 void stream_clock_advance(struct stream_clock *clock, uint64_t end_ns)
 {
 	bool says_when = end_ns && end_ns <= clock->read_ns;
-	uint64_t at_ns = says_when ? end_ns : clock->read_ns;
 
+	if (says_when && !clock->has_time && clock->now_ns > end_ns)
+		clock->ahead_ns = clock->now_ns - end_ns;
+	uint64_t at_ns = says_when ? end_ns + clock->ahead_ns : clock->read_ns;
 	clock->has_time |= says_when;
 	if (at_ns <= clock->now_ns || says_when != clock->has_time)
 		return;

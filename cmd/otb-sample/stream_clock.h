@@ -5,7 +5,8 @@
  * further, goes on with the clock. It never goes back.
  *
  * A record that does not say when it happened, or claims to be from the future, tells nothing while others do; where none
- * does, they happen when they are read.
+ * does, they happen when they are read. Where the first that says when comes behind some that did not, time goes on from
+ * theirs as fast as it goes in those that say.
  */
 #ifndef OTB_SAMPLE_STREAM_CLOCK_H
 #define OTB_SAMPLE_STREAM_CLOCK_H
@@ -14,11 +15,12 @@
 #include <stdint.h>
 
 struct stream_clock {
-	uint64_t now_ns;  /* nanoseconds since 1970; 0: nothing has come yet */
-	uint64_t read_ns; /* wall time of what is being read */
-	uint64_t seen_ns; /* CLOCK_MONOTONIC, up to when time without records has been added */
-	bool has_time;    /* some record has said when it happened */
-	bool is_busy;     /* records have taken time further since */
+	uint64_t now_ns;   /* nanoseconds since 1970; 0: nothing has come yet */
+	uint64_t ahead_ns; /* so far it is ahead of what records say: some came that did not say, before any that did */
+	uint64_t read_ns;  /* wall time of what is being read */
+	uint64_t seen_ns;  /* CLOCK_MONOTONIC, up to when time without records has been added */
+	bool has_time;     /* some record has said when it happened */
+	bool is_busy;      /* records have taken time further since */
 };
 
 void stream_clock_open(struct stream_clock *clock);

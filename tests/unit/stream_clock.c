@@ -44,6 +44,29 @@ static void test_untimed(void)
 	check(clock.now_ns == WALL_NS + 7, "but not before others");
 }
 
+/* As where the first line of a file of last year is one that does not say when. */
+static void test_untimed_first(void)
+{
+	struct stream_clock clock;
+
+	stream_clock_open(&clock);
+	stream_clock_read(&clock, WALL_NS);
+	stream_clock_advance(&clock, 0);
+	stream_clock_advance(&clock, 1000);
+	check(clock.now_ns == WALL_NS, "records of long ago, behind one that does not say when, do not take time back");
+	stream_clock_advance(&clock, 1500);
+	check(clock.now_ns == WALL_NS + 500, "it goes on as it does in them");
+	stream_clock_advance(&clock, 0);
+	stream_clock_advance(&clock, 1400);
+	check(clock.now_ns == WALL_NS + 500, "and only with them");
+	stream_clock_open(&clock);
+	stream_clock_read(&clock, WALL_NS);
+	stream_clock_advance(&clock, 0);
+	stream_clock_read(&clock, WALL_NS + 30);
+	stream_clock_advance(&clock, WALL_NS + 20);
+	check(clock.now_ns == WALL_NS + 20, "later ones are of their own time");
+}
+
 static void test_idle(void)
 {
 	struct stream_clock clock;
@@ -103,6 +126,7 @@ int main(void)
 {
 	test_records();
 	test_untimed();
+	test_untimed_first();
 	test_idle();
 	test_back();
 	return finish_tests();
