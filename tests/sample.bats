@@ -8,57 +8,19 @@
 
 bats_require_minimum_version 1.5.0
 
-# What python3 is may be a script, which takes longer than what it runs.
 setup_file() {
-	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
-	export PYTHON PYTHONUTF8=1 PYTHONPYCACHEPREFIX=$BATS_FILE_TMPDIR/python
+	load lib/sample
+	sample_setup_file
 }
 
 setup() {
-	root=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-	PATH=${OTB_BUILD:-$root/build}:$PATH
-	export PYTHONPATH=$root/tests/lib
 	load lib/await
-	cd "$BATS_TEST_TMPDIR" || return
+	load lib/sample
+	sample_setup
 }
 
 teardown() {
-	[ -z "${background:-}" ] || kill -KILL "$background" 2>/dev/null || true
-	[ -z "${producer:-}" ] || kill -KILL "$producer" 2>/dev/null || true
-}
-
-# py CODE [ARG]...: with all of lib/sampling.py
-py() {
-	"$PYTHON" -c "from sampling import *
-$1" "${@:2}"
-}
-
-# start [OPTION]...: otb-sample in the background, set up, into ./out; what is written to $input is its input
-start() {
-	mkfifo feed
-	otb-sample --ready-fd 5 "$@" <feed 5>ready >out 2>err 3>&- &
-	background=$!
-	exec {input}>feed
-	await test -s ready
-}
-
-# finish [CODE]: the input ends
-finish() {
-	exec {input}>&-
-	ended "$@"
-}
-
-# ended [CODE]: waits for it
-ended() {
-	local code=0
-	wait "$background" || code=$?
-	background=
-	[ "$code" -eq "${1:-0}" ] || { echo "exit code $code: $(cat err)" && return 1; }
-}
-
-# The program has taken all that was written.
-taken() {
-	! IFS= read -r -t 0 <feed
+	sample_teardown
 }
 
 # ids FILE

@@ -3,53 +3,26 @@
 #
 # The parts of sample.bats that take long: 5 million records, memory that stays what it is, and statistics over many runs.
 #
+# shellcheck disable=SC2154 # lib/sample.bash sets `input` and `background`
+#
 # bats file_tags=no-san
 
 bats_require_minimum_version 1.5.0
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=900
+	load lib/sample
+	sample_setup_file
 }
 
 setup() {
-	root=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-	PATH=${OTB_BUILD:-$root/build}:$PATH
-	export PYTHONPATH=$root/tests/lib PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
 	load lib/await
-	cd "$BATS_TEST_TMPDIR" || return
+	load lib/sample
+	sample_setup
 }
 
 teardown() {
-	[ -z "${background:-}" ] || kill -KILL "$background" 2>/dev/null || true
-	[ -z "${producer:-}" ] || kill -KILL "$producer" 2>/dev/null || true
-}
-
-# py CODE [ARG]...: with all of lib/sampling.py
-py() {
-	python3 -c "from sampling import *
-$1" "${@:2}"
-}
-
-# start OPTION...: otb-sample in the background, set up, into ./out; what is written to $input is its input
-start() {
-	mkfifo feed
-	otb-sample --ready-fd 5 "$@" <feed 5>ready >out 2>err 3>&- &
-	background=$!
-	exec {input}>feed
-	await test -s ready
-}
-
-finish() {
-	local code=0
-	exec {input}>&-
-	wait "$background" || code=$?
-	background=
-	[ "$code" -eq 0 ] || { echo "exit code $code: $(cat err)" && return 1; }
-}
-
-# peak: the most memory that the process in the background has had, in KiB
-peak() {
-	awk '$1 == "VmHWM:" { print $2 }' "/proc/$background/status"
+	sample_teardown
 }
 
 @test "200 reloads during 5 million records: none is lost, none doubled, none sees half of the rules" {
