@@ -97,7 +97,8 @@ PARTS_sample_decisions := $(call sample_parts,arrival.c decisions.c fields.c tal
 PARTS_sample_rules := $(call sample_parts,adaptive.c arrival.c batch.c fields.c first.c key_table.c rules.c sampler.c \
 	signal.c tally.c trace_id.c verdict.c)
 PARTS_sample_signal := $(call sample_parts,fields.c signal.c)
-PARTS_sample_traces := $(call sample_parts,fields.c item.c trace_id.c traces.c)
+PARTS_sample_item := $(call sample_parts,blocks.c fields.c item.c)
+PARTS_sample_traces := $(call sample_parts,blocks.c fields.c item.c trace_id.c traces.c)
 PARTS_sample_verdict := $(call sample_parts,arrival.c fields.c tally.c trace_id.c verdict.c)
 PARTS_stream_clock := $(call sample_parts,stream_clock.c)
 PARTS_trace_id := $(call sample_parts,fields.c trace_id.c)

@@ -1556,11 +1556,6 @@ for i in range(n):
 		when(i * 1000), (i % traces + 1) * 0x9e3779b97f4a7c15f39cc0605cedc835 % 2**128, i + 2, i, "x" * int(sys.argv[3])))' "$1" "$2" "${3:-100}"
 }
 
-# peak: the most memory that the process in the background has had, in KiB
-peak() {
-	awk '$1 == "VmHWM:" { print $2 }' "/proc/$background/status"
-}
-
 # bats test_tags=no-san
 @test "--trace: --max-memory bounds it, decides early, and says so; nothing is lost" {
 	local traces
@@ -1586,6 +1581,51 @@ for r in after:
 	assert last.get(r["trace_id"], -1) < r["id"], "order"
 	last[r["trace_id"]] = r["id"]'
 	done
+}
+
+# bats test_tags=no-san
+@test "--trace: the process takes no more than --max-memory and 24 MiB, whatever the size of what waits" {
+	local ratio
+	# Many traces of one record, and then one of many, in the place of what those left.
+	awk -v text="$(printf 'x%.0s' {1..200})" 'BEGIN { for (i = 1; i <= 300000; i++)
+		printf "{\"time\":\"2020-03-01T12:00:00Z\",\"trace_id\":\"%032x\",\"text\":\"%s\"}\n", i < 100000 ? i : 100000, text }' >in
+	for ratio in 0 1; do
+		rm -f feed ready
+		start --trace --ratio "$ratio" --max-memory 48M --wait 1h
+		cat in >&"$input"
+		await taken
+		memory=$(peak)
+		finish
+		echo "--ratio $ratio: $memory KiB"
+		[ "$memory" -lt $(((48 + 24) * 1024)) ]
+		grep -q max-memory err
+		[ "$(wc -l <out)" = $((300000 * ratio)) ]
+	done
+}
+
+# bats test_tags=no-san
+@test "--trace: what is held is not held twice while it is written" {
+	local before
+	mkfifo feed slow
+	slowly <slow >out 3>&- &
+	reader=$!
+	otb-sample --ready-fd 5 --trace --ratio 1 --wait 1h <feed 5>ready >slow 2>err 3>&- &
+	background=$!
+	exec {input}>feed
+	await test -s ready
+	spans_of 1000 60000 200 >&"$input"
+	await taken
+	before=$(peak)
+	kill -TERM "$background"
+	await test -s out
+	memory=$(peak)
+	exec {input}>&-
+	ended
+	wait "$reader"
+	echo "$before KiB, and $memory"
+	[ "$before" -gt 20000 ]
+	[ "$memory" -lt $((before + 4096)) ]
+	[ "$(wc -l <out)" = 60000 ]
 }
 
 # bats test_tags=no-san
@@ -1968,6 +2008,22 @@ assert all(r["tool"] == "otb-sample" and list(r)[:2] == ["time", "event"] for r 
 		py 'n = len(records("out"))
 assert 980 <= n <= 1020, (n, sys.argv[1])' "$odd"
 	done
+}
+
+@test "records without a time before those of long ago do not bring their time to now" {
+	py 'print("{\"id\":-1}")
+for r in spans(2000, 32, per_second=20): put(r)' >in
+	otb-sample --rate 10/s <in >out
+	py 'n = len(records("out"))
+assert 980 <= n <= 1020, n'
+	{
+		echo '{"trace_id":"9"}'
+		span 1 1 0 0
+		span 2 1 5 3
+		span 1 2 1 4
+		span 2 2 5 40
+	} | otb-sample --trace --ratio 1 --explain >out
+	[ "$(jq -r '"\(.trace_id[-1:]) \(.sampling_trigger)"' out | xargs)" = '1 root 1 late 9 wait 2 wait 2 late' ]
 }
 
 @test "time that leaps to the end of days does not end the world" {

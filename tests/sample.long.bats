@@ -83,8 +83,7 @@ for _ in sys.stdin:
 		start -q $options
 		# Of one and the same time traces would wait for a day that does not come.
 		case $options in *--trace*) cat in ;; *) cat in in in in in ;; esac >&"$input"
-		await_end() { ! IFS= read -r -t 0 <feed; }
-		await await_end
+		await taken
 		memory=$(peak)
 		finish
 		echo "# $options: at most $memory KiB" >&3
@@ -96,13 +95,24 @@ for _ in sys.stdin:
 	start --trace --ratio 0.5 --wait 1h
 	awk 'BEGIN { for (i = 0; i < 2000000; i++) printf "{\"time\":\"2020-03-01T12:%02d:%02d.%03d000000Z\",\"trace_id\":\"%018x%07x%07x\",\"parent_span_id\":\"1\",\"span_id\":\"2\",\"duration_ns\":%d,\"text\":\"%0200d\"}\n",
 		int(i / 60000), int(i / 1000) % 60, i % 1000, i, i * 7919 % 268435456, i % 65536, i % 100000, i }' >&"$input"
-	await_end() { ! IFS= read -r -t 0 <feed; }
-	await await_end
+	await taken
 	memory=$(peak)
 	finish
 	echo "# at most $memory KiB" >&3
-	[ "$memory" -lt $((300 * 1024)) ]
+	[ "$memory" -lt $(((256 + 24) * 1024)) ]
 	grep -q max-memory err
+}
+
+@test "--trace: half a million traces, and then one of 1.5 million records, within the default of 256 MB" {
+	start --trace --ratio 1 --wait 1h
+	awk -v text="$(printf 'x%.0s' {1..250})" 'BEGIN { for (i = 1; i <= 2000000; i++)
+		printf "{\"time\":\"2020-03-01T12:00:00Z\",\"trace_id\":\"%032x\",\"text\":\"%s\"}\n", i < 500000 ? i : 500000, text }' >&"$input"
+	await taken
+	memory=$(peak)
+	finish
+	echo "# at most $memory KiB" >&3
+	[ "$memory" -lt $(((256 + 24) * 1024)) ]
+	[ "$(wc -l <out)" = 2000000 ]
 }
 
 @test "--rate at 100 times what it may keep, in 60 runs: no bias" {

@@ -36,32 +36,115 @@ static void finish_record(struct filter *filter, const struct line *line, const 
 	writer_decide(&filter->writer, line, verdict, &outcome, trigger);
 }
 
-static void free_item(struct filter *filter, struct item *item)
+bool filter_has_room(const struct filter *filter)
 {
-	if (item->trace) {
-		traces_remove(&filter->traces, item->trace);
-		return;
+	return !filter->leaving.first && output_has_room(&filter->session->output, ROOM);
+}
+
+/* What has been decided leaves one behind the other. */
+static void put_in_line(struct leaving *leaving, struct item *item)
+{
+	if (leaving->first) {
+		leaving->last->behind = item;
+	} else {
+		leaving->first = item;
+		leaving->next = item_first(item);
+		leaving->n_left = item->n;
 	}
-	filter->lone_bytes -= item->bytes;
-	item_clear(item);
-	free(item);
+	leaving->last = item;
+}
+
+static void take_from_line(struct leaving *leaving)
+{
+	leaving->first = leaving->first->behind;
+	if (!leaving->first)
+		return;
+	leaving->next = item_first(leaving->first);
+	leaving->n_left = leaving->first->n;
+}
+
+/* Reads the text of a held record, with more members before its closing brace. It has one at least where there are some, its
+ * trace_id, so that a comma can follow. False: no memory. */
+static bool read_text(struct filter *filter, struct place *place, const struct held *held, const struct buffer *more)
+{
+	static const char padding[JSON_PADDING] = { 0 };
+	struct buffer *text = &filter->scratch;
+
+	buffer_reset(text);
+	held_read_text(place, held->brace, text);
+	if (more)
+		buffer_add(text, more->bytes, more->length);
+	held_read_text(place, held->length - held->brace, text);
+	buffer_add(text, padding, sizeof(padding));
+	if (text->failed)
+		fail(filter, "cannot look at a record");
+	return !text->failed;
+}
+
+static void finish_next(struct filter *filter)
+{
+	struct leaving *leaving = &filter->leaving;
+	struct item *item = leaving->first;
+	struct held held = held_read(&leaving->next);
+
+	if (read_text(filter, &leaving->next, &held, NULL)) {
+		struct line line = line_of_held(&held, filter->scratch.bytes);
+
+		arrival_settle(&held.arrival, item->randomness);
+		finish_record(filter, &line, &item->verdict, &held.arrival, item->randomness, item->trigger);
+	}
+	if (--leaving->n_left)
+		return;
+	take_from_line(leaving);
+	item_end(item, &filter->blocks);
+}
+
+static void finish_leaving(struct filter *filter, bool regardless)
+{
+	while (filter->leaving.first && (regardless || output_has_room(&filter->session->output, ROOM)))
+		finish_next(filter);
+}
+
+void filter_write(struct filter *filter)
+{
+	finish_leaving(filter, false);
+}
+
+/* What is dropped as a whole need not be looked at again. Returns whether it was. */
+static bool drop_item(struct filter *filter, struct item *item, const struct verdict *verdict)
+{
+	const struct arrival arrival = { .threshold = 0 };
+	struct outcome outcome = verdict_apply(verdict, filter->options->mode, &arrival, item->randomness);
+
+	if (outcome.is_kept || item->is_sampled || filter->options->is_dry_run)
+		return false;
+	for (unsigned int i = 0; i < item->n && !session_is_full(filter->session); i++)
+		verdict_count(verdict, &outcome, &arrival);
+	item_end(item, &filter->blocks);
+	return true;
+}
+
+static void release_item(struct filter *filter, struct item *item)
+{
+	if (item->trace)
+		traces_remove(&filter->traces, item->trace);
+	else
+		filter->lone_bytes -= item->bytes;
 }
 
 static void finish_item(struct filter *filter, struct item *item, const struct verdict *verdict)
 {
-	/* One after another they go from here to the output. */
-	for (struct held *held; (held = item->first); item_drop_first(item)) {
-		struct line line = line_of_held(held);
-
-		arrival_settle(&held->arrival, item->randomness);
-		finish_record(filter, &line, verdict, &held->arrival, item->randomness, item->trigger);
-	}
 	if (item->trace) {
 		const struct decision decision = { item->trace->id, item->randomness, *verdict };
 
 		decisions_put(&filter->decisions, &decision);
 	}
-	free_item(filter, item);
+	release_item(filter, item);
+	if (drop_item(filter, item, verdict))
+		return;
+	item->verdict = *verdict;
+	put_in_line(&filter->leaving, item);
+	finish_leaving(filter, false);
 }
 
 /* For the batch. */
@@ -78,7 +161,8 @@ static void put_in_batch(struct filter *filter, struct item *item)
 	if (batch_put(&filter->sampler.batch, item))
 		return;
 	fail(filter, "cannot hold a record");
-	free_item(filter, item);
+	release_item(filter, item);
+	item_end(item, &filter->blocks);
 }
 
 /* ---- records by themselves ---- */
@@ -107,19 +191,48 @@ static void choose_randomness(struct filter *filter, struct candidate *candidate
 	arrival_settle(&candidate->arrival, candidate->randomness.value);
 }
 
+/* NULL: no memory. */
+static struct item *make_item(struct filter *filter, const struct candidate *candidate, uint64_t randomness)
+{
+	struct item *item = item_begin(&filter->blocks, sizeof(*item));
+
+	if (!item || !item_add(item, &filter->blocks, candidate->record, &candidate->arrival)) {
+		if (item)
+			item_end(item, &filter->blocks);
+		fail(filter, "cannot hold a record");
+		return NULL;
+	}
+	item->randomness = randomness;
+	return item;
+}
+
 static void hold_alone(struct filter *filter, struct candidate *candidate)
 {
-	struct item *item = calloc(1, sizeof(*item));
+	struct item *item = make_item(filter, candidate, candidate->randomness.value);
 
-	if (!item || !item_add(item, candidate->record, &candidate->arrival)) {
-		free(item);
-		fail(filter, "cannot hold a record");
+	if (!item)
 		return;
-	}
-	item->randomness = candidate->randomness.value;
-	item->bytes += item_memory(item);
 	filter->lone_bytes += item->bytes;
 	put_in_batch(filter, item);
+}
+
+/* Nothing overtakes what was decided before it: that may be of the same trace. */
+static void finish_alone(struct filter *filter, const struct candidate *candidate, const struct verdict *verdict,
+			 uint64_t randomness, const char *trigger)
+{
+	struct line line = line_of_record(candidate->record);
+	struct item *item;
+
+	if (!filter->leaving.first) {
+		finish_record(filter, &line, verdict, &candidate->arrival, randomness, trigger);
+		return;
+	}
+	item = make_item(filter, candidate, randomness);
+	if (!item)
+		return;
+	item->verdict = *verdict;
+	item->trigger = trigger;
+	put_in_line(&filter->leaving, item);
 }
 
 /* What the sampler is to know of a record, or a trace. */
@@ -147,14 +260,13 @@ static bool judge_alone(struct filter *filter, const struct candidate *candidate
 
 static void take_alone(struct filter *filter, struct candidate *candidate)
 {
-	struct line line = line_of_record(candidate->record);
 	struct verdict verdict;
 	bool is_judged = judge_alone(filter, candidate, &verdict);
 
 	if (!is_judged || !verdict_is_certain(&verdict))
 		choose_randomness(filter, candidate);
 	if (is_judged)
-		finish_record(filter, &line, &verdict, &candidate->arrival, candidate->randomness.value, NULL);
+		finish_alone(filter, candidate, &verdict, candidate->randomness.value, NULL);
 	else
 		hold_alone(filter, candidate);
 }
@@ -170,25 +282,16 @@ static struct record_view scan_again(struct filter *filter, const char *text, si
 	return record;
 }
 
-/* A held record, as it was or with more members before its closing brace. It has one at least, its trace_id, so that a comma
- * can follow. */
-static struct record_view see_held(struct filter *filter, const struct held *held, const struct buffer *more)
+/* A held record, as it was or with more members. The place is that of the next one then. */
+static struct record_view see_held(struct filter *filter, struct place *place, const struct buffer *more)
 {
-	static const char padding[JSON_PADDING] = { 0 };
-	struct buffer *scratch = &filter->scratch;
+	static const char nothing[JSON_PADDING] = { 0 };
+	struct held held = held_read(place);
 
-	buffer_reset(scratch);
-	buffer_add(scratch, held->text, held->brace);
-	if (more)
-		buffer_add(scratch, more->bytes, more->length);
-	buffer_add(scratch, held->text + held->brace, held->length - held->brace);
-	buffer_add(scratch, padding, sizeof(padding));
-	if (scratch->failed) {
-		fail(filter, "cannot look at a record");
-		return (struct record_view){ .line = padding,
+	if (!read_text(filter, place, &held, more))
+		return (struct record_view){ .line = nothing,
 					     .values = memset(filter->values, 0, sizeof(filter->values)) };
-	}
-	return scan_again(filter, scratch->bytes, scratch->length - sizeof(padding));
+	return scan_again(filter, filter->scratch.bytes, filter->scratch.length - JSON_PADDING);
 }
 
 static void add_root_field(struct buffer *text, const struct root_field *field, const struct record_view *root)
@@ -214,20 +317,22 @@ static void describe_trace(struct filter *filter, const struct trace *trace)
 	snprintf(numbers, sizeof(numbers), ",\"trace_duration_ns\":%" PRIu64 ",\"trace_spans\":%" PRIu64,
 		 trace->start_ns ? trace->end_ns - trace->start_ns : 0, trace->n_spans);
 	buffer_add_text(text, numbers);
-	if (!trace->root)
+	struct place place = trace->root;
+	if (!place.block)
 		return;
-	struct record_view root = see_held(filter, trace->root, NULL);
+	struct record_view root = see_held(filter, &place, NULL);
 	for (unsigned int i = 0; i < filter->rules.n_root_fields; i++)
 		add_root_field(text, &filter->rules.root_fields[i], &root);
 }
 
 static unsigned int match_trace(struct filter *filter, const struct trace *trace)
 {
+	struct place place = item_first(&trace->item);
 	unsigned int number = filter->rules.n;
 
 	describe_trace(filter, trace);
-	for (const struct held *held = trace->item.first; held && number; held = held->next) {
-		struct record_view record = see_held(filter, held, &filter->trace_text);
+	for (unsigned int i = 0; i < trace->item.n && number; i++) {
+		struct record_view record = see_held(filter, &place, &filter->trace_text);
 
 		number = rules_match(&filter->rules, &record, number);
 	}
@@ -259,12 +364,13 @@ static unsigned int find_rule(struct filter *filter, const struct trace *trace)
 /* The sampler sees its root, or what came first. False: it is to wait. */
 static bool judge_trace(struct filter *filter, const struct trace *trace, struct verdict *verdict)
 {
-	const struct held *held = trace->root ? trace->root : trace->item.first;
-	struct judged judged = describe(filter, NULL, &held->arrival, trace->item.n);
+	struct place place = trace->root.block ? trace->root : item_first(&trace->item), again = place;
+	struct held held = held_read(&place);
+	struct judged judged = describe(filter, NULL, &held.arrival, trace->item.n);
 	struct record_view record;
 
 	if (sampler_reads_fields(&filter->sampler)) {
-		record = see_held(filter, held, NULL);
+		record = see_held(filter, &again, NULL);
 		judged.record = &record;
 	}
 	return sampler_judge(&filter->sampler, &judged, verdict);
@@ -288,11 +394,9 @@ static void decide_trace(struct filter *filter, struct trace *trace, const char 
 
 static void take_late(struct filter *filter, struct candidate *candidate, const struct decision *decision)
 {
-	struct line line = line_of_record(candidate->record);
-
 	filter->late++;
 	arrival_settle(&candidate->arrival, decision->randomness);
-	finish_record(filter, &line, &decision->verdict, &candidate->arrival, decision->randomness, "late");
+	finish_alone(filter, candidate, &decision->verdict, decision->randomness, "late");
 }
 
 static void add_to_trace(struct filter *filter, struct trace *trace, const struct candidate *candidate)
@@ -309,8 +413,10 @@ static void add_to_trace(struct filter *filter, struct trace *trace, const struc
 			batch_grown(&filter->sampler.batch, trace->item.bytes - before);
 		return;
 	}
-	if (!trace->item.n)
+	if (!trace->item.n) {
 		traces_remove(&filter->traces, trace);
+		item_end(&trace->item, &filter->blocks);
+	}
 	fail(filter, "cannot hold a record");
 }
 
@@ -332,11 +438,6 @@ static void take_in_trace(struct filter *filter, struct candidate *candidate)
 }
 
 /* ---- time and memory ---- */
-
-bool filter_has_room(const struct filter *filter)
-{
-	return output_has_room(&filter->session->output, ROOM);
-}
 
 static void decide_due(struct filter *filter)
 {
@@ -411,7 +512,7 @@ static bool is_of_tool(const struct record_view *record)
 
 static void keep_time(struct filter *filter, struct candidate *candidate)
 {
-	candidate->moment = moment_read(candidate->record);
+	candidate->moment = moment_read(candidate->record, &filter->times);
 	stream_clock_advance(&filter->clock, candidate->moment.end_ns);
 	filter_turn(filter);
 }
@@ -495,13 +596,15 @@ bool filter_drain(struct filter *filter, bool regardless)
 {
 	struct trace *trace;
 
+	finish_leaving(filter, regardless);
 	while ((regardless || filter_has_room(filter)) && (trace = traces_oldest(&filter->traces)))
 		decide_trace(filter, trace, "end");
 	if (traces_oldest(&filter->traces))
 		return false;
 	if (filter->sampler.batch.n)
 		batch_flush(&filter->sampler.batch);
-	return true;
+	finish_leaving(filter, regardless);
+	return !filter->leaving.first;
 }
 
 /* ---- opening and closing ---- */
@@ -548,7 +651,7 @@ static int open_parts(struct filter *filter, uint64_t seed)
 	int error = sampler_open(&filter->sampler, &options->sampler, &filter->tallies, seed, finish_batched, filter);
 
 	if (!error && options->is_by_trace)
-		error = traces_open(&filter->traces, options->linger_ns, options->wait_ns, seed);
+		error = traces_open(&filter->traces, &filter->blocks, options->linger_ns, options->wait_ns, seed);
 	if (!error && options->is_by_trace)
 		error = decisions_open(&filter->decisions, options->decisions_max, seed);
 	return error;
@@ -585,6 +688,7 @@ void filter_close(struct filter *filter)
 	rules_close(&filter->rules);
 	sampler_close(&filter->sampler);
 	traces_close(&filter->traces);
+	blocks_close(&filter->blocks);
 	decisions_close(&filter->decisions);
 	tallies_close(&filter->tallies);
 	writer_close(&filter->writer);

@@ -6,6 +6,8 @@
  *	                    |    ^
  *	                    v    |   by rules, else by the sampler; at once, or with its trace, or when its tick is over
  *	                    held ---
+ *
+ * What was held is written as the output has room; until all of it is, nobody is to bring further lines.
  */
 #ifndef OTB_SAMPLE_FILTER_H
 #define OTB_SAMPLE_FILTER_H
@@ -16,6 +18,13 @@
 #include "cmd/otb-sample/traces.h"
 #include "cmd/otb-sample/writer.h"
 
+/* What has been decided, but found no room in the output yet. */
+struct leaving {
+	struct item *first, *last;
+	struct place next; /* of its records, in the first */
+	unsigned int n_left;
+};
+
 struct filter {
 	struct options *options;
 	struct session *session;
@@ -23,10 +32,13 @@ struct filter {
 	struct rules rules;
 	unsigned int rules_age; /* how often they have been read again */
 	struct sampler sampler;
+	struct blocks blocks; /* of traces, and of what waits by itself */
 	struct traces traces;
 	struct decisions decisions;
+	struct leaving leaving;
 	struct writer writer;
 	struct stream_clock clock;
+	struct clock_text times; /* of records */
 	struct random random;
 	size_t lone_bytes;   /* of records that wait by themselves */
 	bool keeps_time;     /* somebody wants to know what time it is */
@@ -48,8 +60,11 @@ void filter_close(struct filter *filter);
 /* Reads the rules again. False: they are wrong, which has been said, and those before stay. */
 bool filter_reload(struct filter *filter);
 
-/* Whether the output has room for what a record may make. */
+/* Whether the output has room for what a record may make, and nothing waits for that. */
 bool filter_has_room(const struct filter *filter);
+
+/* Writes of what has been decided as much as the output has room for. */
+void filter_write(struct filter *filter);
 
 /* Lines are read now. */
 void filter_begin(struct filter *filter);

@@ -82,6 +82,7 @@ static void on_flushed(void *context)
 {
 	struct sample *sample = context;
 
+	filter_write(&sample->filter);
 	if (sample->is_held_back) {
 		take_lines(sample, false);
 		go_on(sample);
@@ -200,6 +201,14 @@ static void warn_of_weights(const struct options *options)
 		diag_print(DIAG_WARN, "--control: what the tracer leaves out already no rule can keep");
 }
 
+/* What is held goes out as it is read: the queue is not to hold all of it a second time. */
+static void drain(struct sample *sample)
+{
+	while (!filter_drain(&sample->filter, false) && session_flush(&sample->session))
+		;
+	filter_drain(&sample->filter, true);
+}
+
 static void run(struct sample *sample)
 {
 	warn_of_weights(&sample->options);
@@ -210,7 +219,7 @@ static void run(struct sample *sample)
 		session_run_on(&sample->session);
 	take_lines(sample, true);
 	filter_end_line(&sample->filter);
-	filter_drain(&sample->filter, true);
+	drain(sample);
 	filter_report(&sample->filter);
 	sample->session.lossy = sample->reader.bad_lines;
 	if (sample->options.cli.stats)

@@ -5,73 +5,97 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/host/clock.h"
+enum { SLOTS_FIRST = 1024, TIME_TEXT_MAX = 64, SOURCE_TEXT_MAX = 64 };
 
-enum { BUCKETS_FIRST = 1024, TIME_TEXT_MAX = 64 };
-
-int traces_open(struct traces *traces, uint64_t linger_ns, uint64_t wait_ns, uint64_t seed)
+int traces_open(struct traces *traces, struct blocks *blocks, uint64_t linger_ns, uint64_t wait_ns, uint64_t seed)
 {
-	*traces =
-		(struct traces){ .linger_ns = linger_ns, .wait_ns = wait_ns, .n_buckets = BUCKETS_FIRST, .seed = seed };
-	traces->buckets = calloc(traces->n_buckets, sizeof(struct trace *));
-	return traces->buckets ? 0 : -ENOMEM;
+	*traces = (struct traces){
+		.blocks = blocks, .linger_ns = linger_ns, .wait_ns = wait_ns, .n_slots = SLOTS_FIRST, .seed = seed
+	};
+	traces->slots = calloc(traces->n_slots, sizeof(struct trace_slot));
+	return traces->slots ? 0 : -ENOMEM;
 }
 
 void traces_close(struct traces *traces)
 {
-	for (size_t i = 0; traces->buckets && i < traces->n_buckets; i++) {
-		struct trace *trace = traces->buckets[i];
-
-		while (trace) {
-			struct trace *next = trace->in_bucket;
-
-			item_clear(&trace->item);
-			free(trace);
-			trace = next;
-		}
-	}
-	free(traces->buckets);
-	traces->buckets = NULL;
+	free(traces->slots);
+	traces->slots = NULL;
 }
 
 /* ---- by id ---- */
 
-static struct trace **bucket_of(const struct traces *traces, const struct trace_id *id)
+static struct trace_slot *next_slot(const struct traces *traces, const struct trace_slot *slot)
 {
-	return &traces->buckets[trace_id_hash(id, traces->seed) & (traces->n_buckets - 1)];
+	return &traces->slots[(size_t)(slot + 1 - traces->slots) & (traces->n_slots - 1)];
+}
+
+static struct trace_slot *home_of(const struct traces *traces, uint64_t hash)
+{
+	return &traces->slots[hash & (traces->n_slots - 1)];
+}
+
+/* Where the trace is, or would be. Some slot is always free. */
+static struct trace_slot *find_slot(const struct traces *traces, const struct trace_id *id, uint64_t hash)
+{
+	struct trace_slot *slot = home_of(traces, hash);
+
+	while (slot->trace && (slot->hash != hash || !trace_id_equals(&slot->trace->id, id)))
+		slot = next_slot(traces, slot);
+	return slot;
 }
 
 struct trace *traces_find(const struct traces *traces, const struct trace_id *id)
 {
-	struct trace *trace = *bucket_of(traces, id);
-
-	while (trace && !trace_id_equals(&trace->id, id))
-		trace = trace->in_bucket;
-	return trace;
+	return find_slot(traces, id, trace_id_hash(id, traces->seed))->trace;
 }
 
-/* Without memory for more buckets those that are there get longer. */
-static void grow(struct traces *traces)
+/* False: no memory, and it is as it was. */
+static bool resize(struct traces *traces, size_t n_slots)
 {
-	struct traces larger = { .n_buckets = 2 * traces->n_buckets, .seed = traces->seed };
+	struct traces other = { .n_slots = n_slots, .slots = calloc(n_slots, sizeof(struct trace_slot)) };
 
-	larger.buckets = calloc(larger.n_buckets, sizeof(struct trace *));
-	if (!larger.buckets)
-		return;
-	for (size_t i = 0; i < traces->n_buckets; i++) {
-		struct trace *trace = traces->buckets[i];
+	if (!other.slots)
+		return false;
+	for (size_t i = 0; i < traces->n_slots; i++) {
+		const struct trace_slot *slot = &traces->slots[i];
 
-		while (trace) {
-			struct trace *next = trace->in_bucket, **bucket = bucket_of(&larger, &trace->id);
-
-			trace->in_bucket = *bucket;
-			*bucket = trace;
-			trace = next;
-		}
+		if (slot->trace)
+			*find_slot(&other, &slot->trace->id, slot->hash) = *slot;
 	}
-	free(traces->buckets);
-	traces->buckets = larger.buckets;
-	traces->n_buckets = larger.n_buckets;
+	free(traces->slots);
+	traces->slots = other.slots;
+	traces->n_slots = n_slots;
+	return true;
+}
+
+/* Three in four are taken at most. Without memory for more it gets slower, until one is left. */
+static bool has_slot(struct traces *traces)
+{
+	return 4 * (traces->n + 1) <= 3 * traces->n_slots || resize(traces, 2 * traces->n_slots) ||
+	       traces->n + 1 < traces->n_slots;
+}
+
+/* What a few large traces take must not come on top of what many small ones have taken. */
+static void give_slots(struct traces *traces)
+{
+	if (4 * traces->n < traces->n_slots && traces->n_slots > SLOTS_FIRST)
+		resize(traces, traces->n_slots / 2);
+}
+
+/* What follows without a gap moves up, unless that led it away from where it is looked for. */
+static void clear_slot(struct traces *traces, struct trace_slot *gap)
+{
+	const size_t mask = traces->n_slots - 1;
+
+	for (struct trace_slot *slot = next_slot(traces, gap); slot->trace; slot = next_slot(traces, slot)) {
+		size_t from_home = (size_t)(slot - home_of(traces, slot->hash)) & mask;
+
+		if (from_home < ((size_t)(slot - gap) & mask))
+			continue;
+		*gap = *slot;
+		gap = slot;
+	}
+	gap->trace = NULL;
 }
 
 /* ---- queues ---- */
@@ -127,20 +151,16 @@ void traces_take(struct trace *trace)
 
 struct trace *traces_add(struct traces *traces, const struct trace_id *id, uint64_t randomness, uint64_t now_ns)
 {
-	struct trace *trace = calloc(1, sizeof(*trace)), **bucket;
+	struct trace *trace = has_slot(traces) ? (struct trace *)item_begin(traces->blocks, sizeof(*trace)) : NULL;
+	uint64_t hash = trace_id_hash(id, traces->seed);
 
 	if (!trace)
 		return NULL;
-	if (traces->n == traces->n_buckets)
-		grow(traces);
-	bucket = bucket_of(traces, id);
+	*find_slot(traces, id, hash) = (struct trace_slot){ hash, trace };
 	trace->id = *id;
 	trace->item.randomness = randomness;
 	trace->item.trace = trace;
-	trace->item.bytes = item_memory(trace);
 	trace->wait_until_ns = trace->due_ns = now_ns + traces->wait_ns;
-	trace->in_bucket = *bucket;
-	*bucket = trace;
 	enqueue(&traces->waiting, trace);
 	traces->n++;
 	traces->bytes += trace->item.bytes;
@@ -163,13 +183,13 @@ static bool is_better_root(const struct trace *trace, const struct moment *momen
 	return moment->start_ns && (!trace->root_start_ns || moment->start_ns < trace->root_start_ns);
 }
 
-static void note_root(struct traces *traces, struct trace *trace, struct held *held, const struct moment *moment,
+static void note_root(struct traces *traces, struct trace *trace, struct place place, const struct moment *moment,
 		      uint64_t now_ns)
 {
 	if (moment->rank == ROOT_NONE)
 		return;
 	if (is_better_root(trace, moment)) {
-		trace->root = held;
+		trace->root = place;
 		trace->root_rank = moment->rank;
 		trace->root_start_ns = moment->start_ns;
 	}
@@ -185,29 +205,24 @@ bool traces_put(struct traces *traces, struct trace *trace, const struct record_
 		const struct arrival *arrival, const struct moment *moment, uint64_t now_ns)
 {
 	size_t before = trace->item.bytes;
-	struct held *held = item_add(&trace->item, record, arrival);
+	struct place place = item_last(&trace->item);
 
-	if (!held)
+	if (!item_add(&trace->item, traces->blocks, record, arrival))
 		return false;
 	traces->bytes += trace->item.bytes - before;
 	trace->n_spans += moment->is_span;
 	note_moment(trace, moment);
-	note_root(traces, trace, held, moment, now_ns);
+	note_root(traces, trace, place, moment, now_ns);
 	return true;
 }
 
 void traces_remove(struct traces *traces, struct trace *trace)
 {
-	struct trace **link = bucket_of(traces, &trace->id);
-
-	while (*link != trace)
-		link = &(*link)->in_bucket;
-	*link = trace->in_bucket;
+	clear_slot(traces, find_slot(traces, &trace->id, trace_id_hash(&trace->id, traces->seed)));
 	dequeue(trace);
 	traces->n--;
 	traces->bytes -= trace->item.bytes;
-	item_clear(&trace->item);
-	free(trace);
+	give_slots(traces);
 }
 
 /* ---- when and where ---- */
@@ -222,18 +237,21 @@ static bool is_span(const struct record_view *record)
 static enum root_rank read_rank(const struct record_view *record)
 {
 	static const char *const remote[] = { "traceparent", "b3", "b3multi" };
+	char space[SOURCE_TEXT_MAX];
+	const char *source;
 	const struct json_value *parent = &record->values[FIELD_PARENT_SPAN_ID];
 
 	/* OTLP/JSON, flattened, has an empty one for none. */
 	if (parent->type != VALUE_STRING || !parent->length)
 		return ROOT_TRUE;
+	size_t length = fields_read_string(record, FIELD_PARENT_SOURCE, space, sizeof(space), &source);
 	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
-		if (fields_equal(record, FIELD_PARENT_SOURCE, remote[i]))
+		if (length == strlen(remote[i]) && !memcmp(source, remote[i], length))
 			return ROOT_REMOTE;
 	return ROOT_NONE;
 }
 
-struct moment moment_read(const struct record_view *record)
+struct moment moment_read(const struct record_view *record, struct clock_text *times)
 {
 	struct moment moment = { .is_span = is_span(record) };
 	char space[TIME_TEXT_MAX];
@@ -243,7 +261,7 @@ struct moment moment_read(const struct record_view *record)
 
 	if (moment.is_span)
 		moment.rank = read_rank(record);
-	if (!length || !clock_parse(text, length, &moment.start_ns))
+	if (!length || !clock_text_parse(times, text, length, &moment.start_ns))
 		return moment;
 	json_read_uint64(record->line, &record->values[FIELD_DURATION_NS], &duration_ns);
 	if (__builtin_add_overflow(moment.start_ns, duration_ns, &moment.end_ns))

@@ -13,18 +13,18 @@
 
 #include "cmd/otb-sample/item.h"
 #include "cmd/otb-sample/trace_id.h"
+#include "common/host/clock.h"
 
 enum root_rank { ROOT_NONE, ROOT_REMOTE /* its parent is elsewhere */, ROOT_TRUE };
 
 struct trace {
-	struct item item;
+	struct item item; /* which begins with the trace as a whole */
 	struct trace_id id;
-	struct trace *in_bucket;
 	struct trace *older, *newer; /* in its queue */
 	struct trace_queue *queue;   /* NULL: in a batch, where it waits for the verdict */
 	uint64_t due_ns, wait_until_ns;
 	uint64_t start_ns, end_ns; /* wall time, of those records that say when; start_ns 0: none does */
-	struct held *root;
+	struct place root;         /* nowhere while it has none */
 	enum root_rank root_rank;
 	uint64_t root_start_ns;
 	uint64_t n_spans;
@@ -37,14 +37,23 @@ struct trace_queue {
 	struct trace *oldest, *newest;
 };
 
+/* Most of those that wait are not in the processor's cache: the hash tells which one to look at. */
+struct trace_slot {
+	uint64_t hash;
+	struct trace *trace; /* NULL: the slot is free */
+};
+
 struct traces {
+	struct blocks *blocks;
 	uint64_t linger_ns, wait_ns;
-	struct trace **buckets;
-	size_t n, n_buckets;
+	struct trace_slot *slots; /* each trace in that of its hash, or the next one that is free */
+	size_t n, n_slots;        /* slots: a power of two */
 	uint64_t seed;
 	struct trace_queue waiting, lingering;
 	size_t bytes; /* of memory */
 };
+
+_Static_assert(sizeof(struct trace) <= ITEM_MAX, "a trace fits a block");
 
 /* When and how a record took place, as far as it says. */
 struct moment {
@@ -53,8 +62,8 @@ struct moment {
 	enum root_rank rank;
 };
 
-/* Returns 0 or -ENOMEM; traces_close() is due all the same. */
-int traces_open(struct traces *traces, uint64_t linger_ns, uint64_t wait_ns, uint64_t seed);
+/* Returns 0 or -ENOMEM; traces_close() is due all the same. The traces lie in the blocks. */
+int traces_open(struct traces *traces, struct blocks *blocks, uint64_t linger_ns, uint64_t wait_ns, uint64_t seed);
 void traces_close(struct traces *traces);
 
 /* NULL: there is none. */
@@ -76,10 +85,10 @@ struct trace *traces_oldest(const struct traces *traces);
 /* It is due no more: it waits in a batch. */
 void traces_take(struct trace *trace);
 
-/* Forgets and frees it, with its records. */
+/* Forgets it. It is the caller's then, to end it with item_end(). */
 void traces_remove(struct traces *traces, struct trace *trace);
 
 /* Where in the trace the record stands. */
-struct moment moment_read(const struct record_view *record);
+struct moment moment_read(const struct record_view *record, struct clock_text *times);
 
 #endif

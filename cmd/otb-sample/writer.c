@@ -34,13 +34,11 @@ struct line line_of_record(const struct record_view *record)
 			      .is_marked = fields_are_marked(record) };
 }
 
-struct line line_of_held(const struct held *held)
+struct line line_of_held(const struct held *held, const char *text)
 {
-	return (struct line){ .text = held->text,
-			      .length = held->length,
-			      .brace = held->brace,
-			      .cr = held->cr,
-			      .is_marked = held->is_marked };
+	return (struct line){
+		.text = text, .length = held->length, .brace = held->brace, .cr = held->cr, .is_marked = held->is_marked
+	};
 }
 
 /* ---- marks ---- */

@@ -26,7 +26,7 @@ struct line {
 };
 
 struct line line_of_record(const struct record_view *record);
-struct line line_of_held(const struct held *held);
+struct line line_of_held(const struct held *held, const char *text);
 
 /* Writes a record, or not, as was decided. `trigger`: why of a trace; NULL: none. */
 void writer_decide(struct writer *writer, const struct line *line, const struct verdict *verdict,

@@ -332,6 +332,7 @@ static void flush(struct run *run)
 	do {
 		buffer_add(&run->went, output->queue + output->start, output->end - output->start);
 		output->start = output->end = 0;
+		filter_write(&run->filter);
 		if (run->is_held_back)
 			take_lines(run, false);
 		else if (!run->has_ended)
@@ -504,7 +505,7 @@ static void check_counts(const struct run *run)
 	}
 	require(!run->session.failed && !filter->lone_bytes && !filter->sampler.batch.n &&
 		!filter->sampler.batch.bytes);
-	require(!filter->traces.n && !filter->traces.bytes);
+	require(!filter->traces.n && !filter->traces.bytes && !filter->leaving.first);
 	if (run->options.cli.count)
 		require(run->session.written <= run->options.cli.count && records <= filter->records);
 	else

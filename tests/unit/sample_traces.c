@@ -3,7 +3,6 @@
 #include "cmd/otb-sample/traces.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 
 #include "tests/unit/sample.h"
 #include "tests/unit/tap.h"
@@ -13,6 +12,8 @@
 enum { IDS = 48, LINGER = 20, WAIT = 100 };
 
 static struct sample sample;
+static struct blocks blocks;
+static struct clock_text times;
 
 /* ---- records ---- */
 
@@ -20,16 +21,33 @@ static struct trace *put(struct traces *traces, struct trace *trace, const char 
 {
 	const struct record_view *record = sample_scan(&sample, line);
 	struct arrival arrival = { .threshold = 7 };
-	struct moment moment = moment_read(record);
+	struct moment moment = moment_read(record, &times);
 
 	if (!traces_put(traces, trace, record, &arrival, &moment, now_ns))
 		abort();
 	return trace;
 }
 
-static bool is_line(const struct held *held, const char *line)
+static bool is_line(struct place place, const char *line)
 {
-	return held && held->length == strlen(line) && !memcmp(held->text, line, held->length);
+	struct buffer text = { .bytes = NULL };
+	bool is_same = false;
+
+	if (place.block) {
+		struct held held = held_read(&place);
+
+		held_read_text(&place, held.length, &text);
+		is_same = held.arrival.threshold == 7 && text.length == strlen(line) &&
+			  !memcmp(text.bytes, line, text.length);
+	}
+	buffer_clear(&text);
+	return is_same;
+}
+
+static void end(struct traces *traces, struct trace *trace)
+{
+	traces_remove(traces, trace);
+	item_end(&trace->item, &blocks);
 }
 
 static void test_moments(void)
@@ -65,7 +83,7 @@ static void test_moments(void)
 	};
 
 	for (size_t i = 0; i < COUNT(records); i++) {
-		struct moment moment = moment_read(sample_scan(&sample, records[i].line));
+		struct moment moment = moment_read(sample_scan(&sample, records[i].line), &times);
 
 		check(moment.start_ns == records[i].start_ns && moment.end_ns == records[i].end_ns &&
 			      moment.rank == records[i].rank,
@@ -81,11 +99,11 @@ static void check_root(const char *what, const char *const *lines, size_t n, siz
 	struct trace_id id = { 1, 2, true };
 	struct traces traces;
 
-	traces_open(&traces, LINGER, WAIT, 7);
+	traces_open(&traces, &blocks, LINGER, WAIT, 7);
 	struct trace *trace = traces_add(&traces, &id, 7, 1000);
 	for (size_t i = 0; i < n; i++)
 		put(&traces, trace, lines[i], 1000);
-	bool passed = root < n ? is_line(trace->root, lines[root]) : !trace->root;
+	bool passed = root < n ? is_line(trace->root, lines[root]) : !trace->root.block;
 	check(passed && trace->item.n == n, "%s", what);
 	traces_close(&traces);
 }
@@ -121,7 +139,7 @@ static void test_spans(void)
 	struct trace_id id = { 1, 2, true };
 	struct traces traces;
 
-	traces_open(&traces, LINGER, WAIT, 7);
+	traces_open(&traces, &blocks, LINGER, WAIT, 7);
 	struct trace *trace = traces_add(&traces, &id, 7, 1000);
 	put(&traces, trace, "{\"a\":1}", 1000);
 	check(!trace->start_ns && !trace->end_ns, "a trace of records without time has none");
@@ -130,9 +148,7 @@ static void test_spans(void)
 	put(&traces, trace, "{\"time\":\"1970-01-01T00:00:04Z\"}", 1000);
 	check(trace->start_ns == 2 * SECOND_NS && trace->end_ns == 11 * SECOND_NS,
 	      "else it is from the earliest start to the latest end");
-	check(is_line(trace->item.first, "{\"a\":1}") && trace->item.n == 4 &&
-		      is_line(trace->item.last, "{\"time\":\"1970-01-01T00:00:04Z\"}"),
-	      "its records stay in their order");
+	check(is_line(item_first(&trace->item), "{\"a\":1}") && trace->item.n == 4, "its records stay in their order");
 	traces_close(&traces);
 }
 
@@ -245,12 +261,12 @@ static void remove_one(struct bench *bench, unsigned int number)
 
 	if (!known->trace)
 		return;
-	traces_remove(&bench->traces, known->trace);
+	end(&bench->traces, known->trace);
 	known->trace = NULL;
 	bench->n_wrong += traces_find(&bench->traces, &bench->ids[number]) != NULL;
 }
 
-/* What malloc() says of it, block by block, with its own word before each. */
+/* Block by block, with the same for each for what leads to it. */
 static bool counts_memory(struct bench *bench)
 {
 	size_t bytes = 0, n = 0;
@@ -259,9 +275,9 @@ static bool counts_memory(struct bench *bench)
 		if (!known->trace)
 			continue;
 		n++;
-		bytes += malloc_usable_size(known->trace) + sizeof(size_t);
-		for (struct held *held = known->trace->item.first; held; held = held->next)
-			bytes += malloc_usable_size(held) + sizeof(size_t);
+		bytes += ITEM_IN_TABLES;
+		for (const struct block *block = known->trace->item.first; block; block = block->next)
+			bytes += BLOCK_SIZE;
 	}
 	return bench->traces.n == n && bench->traces.bytes == bytes;
 }
@@ -273,7 +289,7 @@ static unsigned int run_random(uint64_t seed)
 
 	bench = (struct bench){ .now_ns = 1000 };
 	random_seed(&bench.random, seed);
-	traces_open(&bench.traces, LINGER, WAIT, seed);
+	traces_open(&bench.traces, &blocks, LINGER, WAIT, seed);
 	choose_ids(&bench, seed);
 	for (int i = 0; i < 5000; i++) {
 		uint64_t bits = random_bits(&bench.random);
@@ -312,35 +328,33 @@ static void test_growth(void)
 	bool passed = true;
 	size_t longest = 0;
 
-	traces_open(&traces, LINGER, WAIT, 7);
+	traces_open(&traces, &blocks, LINGER, WAIT, 7);
 	for (uint64_t i = 0; i < MANY; i++) {
 		struct trace_id id = { i << 48 | i >> 16, i / 2, true };
 
 		traces_add(&traces, &id, i, 1000 + i)->item.sequence = i;
 	}
-	check(traces.n == MANY && traces.n_buckets >= MANY / 2, "the table grows: %zu places for %d", traces.n_buckets,
-	      MANY);
+	check(traces.n == MANY && traces.n_slots * sizeof(struct trace_slot) <= (size_t)MANY * ITEM_IN_TABLES,
+	      "the table grows: %zu slots for %d, which is counted", traces.n_slots, MANY);
 	for (uint64_t i = 0; i < MANY; i++) {
 		struct trace_id id = { i << 48 | i >> 16, i / 2, true };
 		struct trace *trace = traces_find(&traces, &id);
 
 		passed &= trace && trace->item.sequence == i && trace->item.randomness == i;
 	}
-	for (size_t i = 0; i < traces.n_buckets; i++) {
-		size_t n = 0;
-
-		for (struct trace *trace = traces.buckets[i]; trace; trace = trace->in_bucket)
-			n++;
+	for (size_t i = 0, n = 0; i < traces.n_slots; i++) {
+		n = traces.slots[i].trace ? n + 1 : 0;
 		longest = n > longest ? n : longest;
 	}
-	check(passed && longest <= 16, "all are found, at most %zu in one place", longest);
+	check(passed && longest <= 128, "all are found, at most %zu one behind the other", longest);
 	for (uint64_t i = 0; i < MANY; i++) {
 		struct trace *trace = traces_due(&traces, UINT64_MAX);
 
-		passed &= trace && trace->item.sequence == i;
-		traces_remove(&traces, trace);
+		passed &= trace && trace->item.sequence == i && traces_find(&traces, &trace->id) == trace;
+		end(&traces, trace);
 	}
 	check(passed && !traces.n && !traces.bytes, "and are due in their order");
+	check(traces.n_slots < MANY / 8, "the table shrinks again: %zu slots", traces.n_slots);
 	traces_close(&traces);
 }
 
@@ -352,6 +366,7 @@ int main(void)
 	test_spans();
 	test_random();
 	test_growth();
+	blocks_close(&blocks);
 	sample_close(&sample);
 	return finish_tests();
 }
