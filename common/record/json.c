@@ -6,11 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__SSE2__) && !defined(JSON_PORTABLE)
-#include <emmintrin.h>
+#if defined(__x86_64__) && !defined(JSON_PORTABLE)
+#include <immintrin.h>
 #endif
 
 #include "common/record/utf8.h"
+
+static const uint32_t SIZE_VARIES = UINT32_MAX; /* a text has that many bytes, of which no value is all */
 
 enum { NO_KEY = 255, OTHER_KEY = JSON_KEYS_MAX };
 
@@ -46,46 +48,52 @@ const char *json_status_word(enum json_status status)
 
 /* ---- keys ---- */
 
-/* The first and the last eight bytes of a key say nearly always which it is; up to 16 bytes they are all of it. */
-static inline void key_ends(const char *text, size_t length, uint64_t *head, uint64_t *tail)
+/* By the first and the last eight bytes, which say nearly always which it is; eight bytes must be readable. */
+static unsigned int key_slot(const char *text, size_t length)
 {
-	memcpy(head, text, sizeof(*head));
-	*tail = 0;
-	if (length >= sizeof(*tail))
-		memcpy(tail, text + length - sizeof(*tail), sizeof(*tail));
+	uint64_t head, tail = 0;
+
+	memcpy(&head, text, sizeof(head));
+	if (length >= sizeof(tail))
+		memcpy(&tail, text + length - sizeof(tail), sizeof(tail));
 	else
-		*head = htole64(le64toh(*head) & ((1ULL << (8 * length)) - 1));
+		head = htole64(le64toh(head) & ((1ULL << (8 * length)) - 1));
+	return (head * 0x9e3779b97f4a7c15ULL + tail * 0xc2b2ae3d27d4eb4fULL) >> (64 - 10);
 }
 
-static inline unsigned int key_slot(uint64_t head, uint64_t tail)
+static const char *key_text(const struct json_key *key)
 {
-	return (head * 0x9e3779b97f4a7c15ULL + tail * 0xc2b2ae3d27d4eb4fULL) >> (64 - 10);
+	return key->name ? key->name : key->image + 1;
 }
 
 static unsigned int key_find(const struct json_names *names, const char *text, size_t length)
 {
-	uint64_t head, tail;
-
-	key_ends(text, length, &head, &tail);
-	for (unsigned int slot = key_slot(head, tail);; slot = (slot + 1) % JSON_TABLE_SIZE) {
+	for (unsigned int slot = key_slot(text, length);; slot = (slot + 1) % JSON_TABLE_SIZE) {
 		unsigned int number = names->table[slot];
 		const struct json_key *key = &names->keys[number];
 
 		if (number == NO_KEY)
 			return NO_KEY;
-		if (key->head == head && key->tail == tail && key->length == length &&
-		    (length <= 16 || !memcmp(key->name ? key->name : key->image + 1, text, length)))
+		if (key->length == length && !memcmp(key_text(key), text, length))
 			return number;
 	}
 }
 
 static void key_enter(struct json_names *names, unsigned int number)
 {
-	unsigned int slot = key_slot(names->keys[number].head, names->keys[number].tail);
+	unsigned int slot = names->keys[number].slot;
 
 	while (names->table[slot] != NO_KEY)
 		slot = (slot + 1) % JSON_TABLE_SIZE;
 	names->table[slot] = number;
+}
+
+/* What stands for no image fits a NUL alone. No key begins with that, and no value either, which is what is said then. */
+static void image_forget(struct json_key *key)
+{
+	key->image[0] = '\0';
+	key->image_length = 0;
+	key->image_mask = 1;
 }
 
 /* What `next` says of any key is a guess, so it may go on pointing at one that is forgotten: nothing fits that. */
@@ -95,7 +103,7 @@ static void keys_forget(struct json_names *names)
 	for (unsigned int number = 0; number < names->wanted; number++)
 		key_enter(names, number);
 	for (unsigned int number = names->wanted; number < names->known; number++)
-		names->keys[number].image_length = 0;
+		image_forget(&names->keys[number]);
 	names->known = names->wanted;
 }
 
@@ -105,7 +113,8 @@ static unsigned int key_add(struct json_names *names, const char *name, const ch
 	struct json_key *key = &names->keys[names->known];
 
 	*key = (struct json_key){ .name = name, .length = length, .next = OTHER_KEY };
-	key_ends(text, length, &key->head, &key->tail);
+	key->slot = key_slot(text, length);
+	image_forget(key);
 	key_enter(names, names->known);
 	return names->known++;
 }
@@ -128,6 +137,7 @@ static __attribute__((noinline)) unsigned int key_learn(struct json_names *names
 	if (has_image && !key->image_length) {
 		memcpy(key->image, quote, image_length);
 		key->image_length = image_length;
+		key->image_mask = (uint32_t)((1ULL << image_length) - 1);
 	}
 	return number;
 }
@@ -136,6 +146,7 @@ void json_names_init(struct json_names *names)
 {
 	memset(names, 0, sizeof(*names));
 	names->keys[OTHER_KEY].next = OTHER_KEY;
+	image_forget(&names->keys[OTHER_KEY]);
 	keys_forget(names);
 }
 
@@ -163,22 +174,34 @@ int json_names_add(struct json_names *names, const char *text)
 	return number;
 }
 
-/* ---- runs of bytes, sixteen or eight at a time ---- */
+/* ---- bytes, many at a time ---- */
 
-#if defined(__SSE2__) && !defined(JSON_PORTABLE)
+/*
+ * Special bytes are those that do not stand for themselves in a string: quotes, backslashes, controls, and what is no ASCII.
+ * special_bits() has a bit for each of 64 bytes, the first lowest.
+ *
+ * What ends in _wide is the same for processors with AVX2, and for others that have no more than the usual.
+ */
+
+#if defined(__x86_64__) && !defined(JSON_PORTABLE)
 
 enum { RUN_MAX = 16 };
 
-/* How many of the next RUN_MAX bytes stand for themselves in a string: ASCII without controls, quote and backslash. */
-static inline unsigned int plain_run(const char *p)
+static inline uint64_t special_bits_16(const char *p)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)p);
-	/* Compared as signed bytes, those from 0x80 on lie below 0x20 too. */
-	__m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-				       _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-						    _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+	/* With the quote, 0x22, moved next to the controls, all but the backslash lie below 0x21: as signed bytes those from
+	 * 0x80 on too. Less 0x21 they are negative. */
+	__m128i low = _mm_subs_epi8(_mm_xor_si128(bytes, _mm_set1_epi8('"' ^ 0x20)), _mm_set1_epi8(0x21));
+	__m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
 
-	return __builtin_ctz(_mm_movemask_epi8(special) | 1U << RUN_MAX);
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, backslash));
+}
+
+static inline uint64_t special_bits(const char *p)
+{
+	return special_bits_16(p) | special_bits_16(p + 16) << 16 | special_bits_16(p + 32) << 32 |
+	       special_bits_16(p + 48) << 48;
 }
 
 /* How many of the next RUN_MAX bytes are digits, up to the first that is none. */
@@ -192,12 +215,40 @@ static inline unsigned int digit_run(const char *p)
 
 static inline bool image_fits(const struct json_key *key, const char *p)
 {
-	__m128i low = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)key->image));
+	__m128i low = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), _mm_load_si128((const __m128i *)key->image));
 	__m128i high = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + 16)),
-				      _mm_loadu_si128((const __m128i *)(key->image + 16)));
-	uint64_t equal = (uint32_t)_mm_movemask_epi8(low) | (uint64_t)_mm_movemask_epi8(high) << 16;
+				      _mm_load_si128((const __m128i *)(key->image + 16)));
+	uint32_t equal = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
 
-	return key->image_length && !(~equal & ((1ULL << key->image_length) - 1));
+	return !(~equal & key->image_mask);
+}
+
+#define WIDE __attribute__((target("avx2,bmi,bmi2")))
+
+#ifndef HAS_WIDE
+#define HAS_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+#endif
+
+static inline WIDE uint64_t special_bits_32(const char *p)
+{
+	__m256i bytes = _mm256_loadu_si256((const __m256i *)p);
+	__m256i low = _mm256_subs_epi8(_mm256_xor_si256(bytes, _mm256_set1_epi8('"' ^ 0x20)), _mm256_set1_epi8(0x21));
+	__m256i backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(low, backslash));
+}
+
+static inline WIDE uint64_t special_bits_wide(const char *p)
+{
+	return special_bits_32(p) | special_bits_32(p + 32) << 32;
+}
+
+static inline WIDE bool image_fits_wide(const struct json_key *key, const char *p)
+{
+	__m256i image = _mm256_loadu_si256((const __m256i *)key->image);
+	__m256i equal = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)p), image);
+
+	return !(~(uint32_t)_mm256_movemask_epi8(equal) & key->image_mask);
 }
 
 #else
@@ -206,33 +257,32 @@ enum { RUN_MAX = 8 };
 
 #define EACH_BYTE 0x0101010101010101ULL
 
-static inline uint64_t load_little(const char *p)
+/* The top bit of every byte that is zero. */
+static inline uint64_t zero_bytes(uint64_t word)
+{
+	return ~((word & 0x7f * EACH_BYTE) + 0x7f * EACH_BYTE) & ~word & 0x80 * EACH_BYTE;
+}
+
+static inline uint64_t special_bits_8(const char *p)
 {
 	uint64_t word;
 
 	memcpy(&word, p, sizeof(word));
-	return le64toh(word);
+	word = le64toh(word);
+	uint64_t controls = ~((word & 0x7f * EACH_BYTE) + (0x80 - 0x20) * EACH_BYTE) & 0x80 * EACH_BYTE;
+	uint64_t special = controls | zero_bytes(word ^ '"' * EACH_BYTE) | zero_bytes(word ^ '\\' * EACH_BYTE) |
+			   (word & 0x80 * EACH_BYTE);
+	/* Multiplied so that the top bits meet in the top byte. */
+	return (special >> 7) * 0x0102040810204080ULL >> 56;
 }
 
-/* The top bit of every byte of `word` that is less than `limit`. Exact up to the first such byte, and the first is all
- * that is looked at: what it borrows from reaches only the bytes behind it. */
-static inline uint64_t bytes_below(uint64_t word, uint8_t limit)
+static inline uint64_t special_bits(const char *p)
 {
-	return (word - limit * EACH_BYTE) & ~word & 0x80 * EACH_BYTE;
-}
+	uint64_t bits = 0;
 
-static inline unsigned int first_byte(uint64_t marks)
-{
-	return marks ? __builtin_ctzll(marks) / 8 : RUN_MAX;
-}
-
-static inline unsigned int plain_run(const char *p)
-{
-	uint64_t word = load_little(p);
-	uint64_t special = bytes_below(word, 0x20) | bytes_below(word ^ '"' * EACH_BYTE, 1) |
-			   bytes_below(word ^ '\\' * EACH_BYTE, 1) | (word & 0x80 * EACH_BYTE);
-
-	return first_byte(special);
+	for (unsigned int i = 0; i < 64; i += 8)
+		bits |= special_bits_8(p + i) << i;
+	return bits;
 }
 
 static inline unsigned int digit_run(const char *p)
@@ -246,18 +296,82 @@ static inline unsigned int digit_run(const char *p)
 
 static inline bool image_fits(const struct json_key *key, const char *p)
 {
-	return key->image_length && !memcmp(key->image, p, key->image_length);
+	return !memcmp(key->image, p, key->image_length ? key->image_length : 1);
+}
+
+#define WIDE
+#define HAS_WIDE false
+
+static inline uint64_t special_bits_wide(const char *p)
+{
+	return special_bits(p);
+}
+
+static inline bool image_fits_wide(const struct json_key *key, const char *p)
+{
+	return image_fits(key, p);
 }
 
 #endif
 
 /* ---- the scanner: each function takes the place where its part begins, and returns the one behind it, or NULL ---- */
 
+/* Into both of its callers, or into the two ways of scan_record(): as it decides how fast the scanner is. */
+#define INLINED inline __attribute__((always_inline))
+#define LIKELY(condition) __builtin_expect(condition, true)
+
+enum { MAP_WORDS = 64 };
+
 struct scan {
 	const char *text, *end;
 	const char *wrong; /* where it failed */
 	enum json_status status;
+	/* Where the special bytes are: to find out for many strings at once takes less than for one after the other. */
+	const char *mapped, *mapped_end;
+	uint64_t map[MAP_WORDS + 1]; /* the last is 0 */
 };
+
+/* Maps what comes from `p` on, at most up to the NUL behind the text, which is special. */
+static INLINED void map_bytes(struct scan *scan, const char *p, bool is_wide)
+{
+	size_t words = (size_t)(scan->end - p) / 64 + 1;
+
+	if (words > MAP_WORDS)
+		words = MAP_WORDS;
+	scan->mapped = p;
+	scan->mapped_end = p + 64 * words;
+	for (size_t i = 0; i < words; i++)
+		scan->map[i] = is_wide ? special_bits_wide(p + 64 * i) : special_bits(p + 64 * i);
+	scan->map[words] = 0;
+}
+
+static __attribute__((noinline)) void map_more(struct scan *scan, const char *p)
+{
+	map_bytes(scan, p, false);
+}
+
+/* The special ones of the 64 bytes from `p` on, as far as they are mapped. */
+static inline uint64_t mapped_bits(const struct scan *scan, const char *p)
+{
+	size_t at = (size_t)(p - scan->mapped);
+	const uint64_t *words = &scan->map[at / 64];
+
+	/* Parts of two words, even where one has them all: not to ask is faster. */
+	return words[0] >> at % 64 | words[1] << 1 << (63 - at % 64);
+}
+
+/* The first special byte from `p` on. */
+static INLINED const char *find_special(struct scan *scan, const char *p)
+{
+	for (;;) {
+		if (!LIKELY(p < scan->mapped_end))
+			map_more(scan, p);
+		uint64_t bits = mapped_bits(scan, p);
+		if (LIKELY(bits != 0))
+			return p + __builtin_ctzll(bits);
+		p = p + 64 < scan->mapped_end ? p + 64 : scan->mapped_end;
+	}
+}
 
 static const char *scan_fail(struct scan *scan, const char *p, enum json_status status)
 {
@@ -266,11 +380,16 @@ static const char *scan_fail(struct scan *scan, const char *p, enum json_status 
 	return NULL;
 }
 
-static inline const char *skip_space(const char *p)
+static __attribute__((noinline)) const char *skip_spaces(const char *p)
 {
-	while ((unsigned char)*p <= ' ' && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
 		p++;
 	return p;
+}
+
+static inline const char *skip_space(const char *p)
+{
+	return LIKELY((unsigned char)*p > ' ') ? p : skip_spaces(p);
 }
 
 static int hex_digit(char c)
@@ -316,24 +435,20 @@ static __attribute__((noinline)) const char *scan_special(struct scan *scan, con
 }
 
 /* From behind the opening quote to the closing one. */
-static inline const char *scan_string(struct scan *scan, const char *p, bool *escaped)
+static INLINED const char *scan_string(struct scan *scan, const char *p, bool *escaped)
 {
-	for (;;) {
-		unsigned int run = plain_run(p);
-
-		p += run;
-		if (run == RUN_MAX)
-			continue;
-		if (*p == '"')
-			return p;
+	p = find_special(scan, p);
+	while (!LIKELY(*p == '"')) {
 		p = scan_special(scan, p, escaped);
 		if (!p)
 			return NULL;
+		p = find_special(scan, p);
 	}
+	return p;
 }
 
 /* At least one digit. */
-static inline const char *scan_digits(struct scan *scan, const char *p)
+static INLINED const char *scan_digits(struct scan *scan, const char *p)
 {
 	unsigned int run = digit_run(p);
 
@@ -346,7 +461,7 @@ static inline const char *scan_digits(struct scan *scan, const char *p)
 	return p + run;
 }
 
-static inline const char *scan_number(struct scan *scan, const char *p)
+static INLINED const char *scan_number(struct scan *scan, const char *p)
 {
 	p += *p == '-';
 	if (*p == '0' && (unsigned char)(p[1] - '0') <= 9)
@@ -386,9 +501,8 @@ static const char *scan_literal(struct scan *scan, const char *p, struct json_va
 	}
 }
 
-/* A value that is no container. Inlined into both of its callers, which is worth a tenth of the scanner's time. */
-static inline __attribute__((always_inline)) const char *scan_scalar(struct scan *scan, const char *p,
-								     struct json_value *value)
+/* A value within a container that is none itself. */
+static const char *scan_scalar(struct scan *scan, const char *p, struct json_value *value)
 {
 	if (*p == '"') {
 		value->type = VALUE_STRING;
@@ -403,7 +517,7 @@ static inline __attribute__((always_inline)) const char *scan_scalar(struct scan
 }
 
 /* From the quote that opens a key to the value behind the colon. */
-static inline const char *scan_key(struct scan *scan, const char *p, const char **key_end, bool *escaped)
+static const char *scan_key(struct scan *scan, const char *p, const char **key_end, bool *escaped)
 {
 	if (*p != '"')
 		return scan_fail(scan, p, JSON_SYNTAX);
@@ -452,20 +566,30 @@ static __attribute__((noinline)) const char *scan_container(struct scan *scan, c
 	}
 }
 
-static inline const char *scan_value(struct scan *scan, const char *p, struct json_value *value)
+static INLINED const char *scan_value(struct scan *scan, const char *text, const char *p, struct json_value *value)
 {
-	bool is_string = *p == '"';
-
-	value->start = p - scan->text + is_string;
 	value->escaped = false;
-	if (*p == '{' || *p == '[') {
+	if (LIKELY(*p == '"')) {
+		value->type = VALUE_STRING;
+		value->start = p + 1 - text;
+		p = scan_string(scan, p + 1, &value->escaped);
+		if (!p)
+			return NULL;
+		value->length = p - text - value->start;
+		return p + 1;
+	}
+	value->start = p - text;
+	if (*p == '-' || (unsigned char)(*p - '0') <= 9) {
+		value->type = VALUE_NUMBER;
+		p = scan_number(scan, p);
+	} else if (*p == '{' || *p == '[') {
 		value->type = *p == '{' ? VALUE_OBJECT : VALUE_ARRAY;
 		p = scan_container(scan, p);
 	} else {
-		p = scan_scalar(scan, p, value);
+		p = scan_literal(scan, p, value);
 	}
 	if (p)
-		value->length = p - scan->text - is_string - value->start;
+		value->length = p - text - value->start;
 	return p;
 }
 
@@ -480,8 +604,8 @@ static __attribute__((noinline)) unsigned int key_find_escaped(const struct json
 	return number == NO_KEY ? OTHER_KEY : number;
 }
 
-/* A key that is not the expected one. */
-static const char *scan_new_key(struct scan *scan, const char *quote, struct json_names *names, unsigned int *number)
+/* A key that is not the expected one, but will be behind `last` the next time. */
+static const char *scan_new_key(struct scan *scan, const char *quote, struct json_names *names, struct json_key *last)
 {
 	const char *end = quote;
 	bool escaped = false;
@@ -490,69 +614,105 @@ static const char *scan_new_key(struct scan *scan, const char *quote, struct jso
 	if (!p)
 		return NULL;
 	size_t length = end - (quote + 1);
-	*number = escaped ? key_find_escaped(names, quote + 1, length) : key_learn(names, quote, length);
+	last->next = escaped ? key_find_escaped(names, quote + 1, length) : key_learn(names, quote, length);
+	return p;
+}
+
+/* Nothing but what the processor goes by to foresee where a value ends: in most keys' values as far from its beginning as in
+ * the last line. So the next member can begin before it is known where this one ends, and only a wrong guess costs time;
+ * keys whose values differ in size are left alone. The compiler must not know that both are equal, or it takes `p`. */
+static INLINED const char *foresee_end(struct json_key *key, const char *start, const char *p)
+{
+	size_t size = key->value_size;
+
+	__asm__("" : "+r"(size));
+	if (LIKELY((size_t)(p - start) == key->value_size))
+		return start + size;
+	key->value_size = key->value_size ? SIZE_VARIES : p - start;
 	return p;
 }
 
 /* From behind the brace that opens the object to the one that closes it. */
-static inline const char *scan_members(struct scan *scan, const char *p, struct json_names *names,
-				       struct json_value *values)
+static INLINED const char *scan_members(struct scan *scan, const char *p, struct json_names *names,
+					struct json_value *values, bool is_wide)
 {
-	unsigned int last = OTHER_KEY, number;
+	struct json_key *last = &names->keys[OTHER_KEY];
+	const unsigned int wanted = names->wanted;
+	const char *text = scan->text;
+	struct json_value ignored;
 
 	p = skip_space(p);
 	if (*p == '}')
 		return p;
 	for (;;) {
-		struct json_value value = { .key = p - scan->text };
+		const char *quote = p;
+		struct json_key *key = &names->keys[last->next];
 
-		number = names->keys[last].next;
-		if (image_fits(&names->keys[number], p)) {
-			p = skip_space(p + names->keys[number].image_length);
+		if (LIKELY(is_wide ? image_fits_wide(key, p) : image_fits(key, p))) {
+			p = skip_space(p + key->image_length);
 		} else {
-			p = scan_new_key(scan, p, names, &number);
-			names->keys[last].next = number;
+			p = scan_new_key(scan, p, names, last);
+			if (!p)
+				return NULL;
+			key = &names->keys[last->next];
 		}
-		if (p)
-			p = scan_value(scan, p, &value);
+		unsigned int number = last->next;
+		/* In its place from the first, and not copied there: what was written in parts must come to memory before
+		 * it can be read as a whole. */
+		struct json_value *value = number < wanted ? &values[number] : &ignored;
+		const char *start = p;
+		value->key = quote - text;
+		p = scan_value(scan, text, p, value);
 		if (!p)
 			return NULL;
-		if (number < names->wanted)
-			values[number] = value;
-		last = number;
-		p = skip_space(p);
-		if (*p == '}')
-			return p;
-		if (*p != ',')
-			return scan_fail(scan, p, JSON_SYNTAX);
+		p = skip_space(foresee_end(key, start, p));
+		last = key;
+		if (!LIKELY(*p == ','))
+			return *p == '}' ? p : scan_fail(scan, p, JSON_SYNTAX);
 		p = skip_space(p + 1);
 	}
 }
 
-static const char *scan_record(struct scan *scan, struct json_names *names, struct json_value *values)
+static INLINED const char *scan_record(struct scan *scan, struct json_names *names, struct json_value *values,
+				       bool is_wide)
 {
 	const char *p = skip_space(scan->text);
 
+	map_bytes(scan, p, is_wide);
 	if (*p != '{')
 		return scan_fail(scan, p, JSON_NO_OBJECT);
-	const char *brace = scan_members(scan, p + 1, names, values);
+	const char *brace = scan_members(scan, p + 1, names, values, is_wide);
 	if (!brace)
 		return NULL;
 	p = skip_space(brace + 1);
 	return p == scan->end ? brace : scan_fail(scan, p, JSON_TRAILING);
 }
 
+static const char *scan_usual(struct scan *scan, struct json_names *names, struct json_value *values)
+{
+	return scan_record(scan, names, values, false);
+}
+
+static WIDE const char *scan_wide(struct scan *scan, struct json_names *names, struct json_value *values)
+{
+	return scan_record(scan, names, values, true);
+}
+
 enum json_status json_scan(struct json_names *names, const char *text, size_t length, struct json_value *values,
 			   size_t *offset)
 {
-	struct scan scan = { .text = text, .end = text + length, .status = JSON_OK };
+	struct scan scan;
 
 	memset(values, 0, names->wanted * sizeof(*values));
 	if (length > UINT32_MAX) {
 		*offset = UINT32_MAX;
 		return JSON_TOO_LONG;
 	}
-	const char *brace = scan_record(&scan, names, values);
+	/* The map is for map_bytes() to fill. */
+	scan.text = text;
+	scan.end = text + length;
+	scan.status = JSON_OK;
+	const char *brace = HAS_WIDE ? scan_wide(&scan, names, values) : scan_usual(&scan, names, values);
 	*offset = (brace ? brace : scan.wrong) - text;
 	return scan.status;
 }

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-	JSON_PADDING = 32,
+	JSON_PADDING = 64,
 	JSON_DEPTH_MAX = 64, /* the record itself counts; OTLP/JSON needs 10, and 4 for each level of kvlistValue */
 	JSON_NAMES_MAX = 128,
 	JSON_NAME_LENGTH_MAX = 255,
@@ -71,20 +71,22 @@ struct json_value {
 
 /* A key that the scanner knows. */
 struct json_key {
-	uint64_t head, tail; /* its first and last eight bytes */
-	const char *name;    /* NULL of a learnt key, whose bytes are all in the image */
-	uint8_t length;
-	uint8_t next;               /* the key that followed it last time */
-	uint8_t image_length;       /* 0: it has not occurred yet, or is too long */
-	char image[JSON_KEY_IMAGE]; /* as it stands in the text: quote, name, quote, colon */
+	_Alignas(16) char image[JSON_KEY_IMAGE]; /* as it stands in the text: quote, name, quote, colon */
+	uint32_t image_mask;                     /* a bit for each of its bytes, the first lowest */
+	uint8_t image_length;                    /* 0: it has not occurred yet, or is too long */
+	uint8_t next;                            /* the key that followed it last time */
+	uint8_t length;                          /* of the name */
+	uint16_t slot;                           /* where the table is searched for it from */
+	uint32_t value_size;                     /* with quotes; 0: none has come yet, UINT32_MAX: they differ */
+	const char *name;                        /* NULL of a learnt key, whose bytes are all in the image */
 };
 
 /*
  * The wanted names. A value's place in the array of json_scan() is the number that json_names_add() gave.
  *
  * Lines of one producer bear the same keys in nearly the same order. So the scanner remembers which key followed which,
- * and compares the next one with that first, which is faster than to find out where it ends: this is a cache, and
- * changes no result. It is why json_scan() writes here, and why each thread needs a set of its own.
+ * and compares the next one with that first, which is faster than to find out where it ends; and how long the values of
+ * each were. This is a cache, and changes no result. It is why json_scan() writes here, and why each thread needs a set of its own.
  */
 struct json_names {
 	struct json_key keys[JSON_KEYS_MAX + 1]; /* wanted, then learnt; the last stands for all others */

@@ -303,6 +303,40 @@ static void test_learning(void)
 	check(passed, "more keys than can be learnt, and one learnt before it was wanted");
 }
 
+/* As many bytes before the value as make it begin anywhere around the places where the scanner has to look anew: spaces,
+ * an array, a string, a number. Behind it a string that such a place may lie in. */
+static void test_long_texts(void)
+{
+	static const char *const befores[] = { "{%*s\"a\":", "{\"b\":[%*s], \"a\":", "{\"b\":\"%*s\", \"a\":",
+					       "{\"b\":1%*s, \"a\":" };
+	unsigned int wrong = 0, wrong_bad = 0;
+	struct json_names names;
+	struct json_value values[JSON_NAMES_MAX];
+	char text[3 * 4096 + 1024], *copy;
+	size_t offset;
+
+	json_names_init(&names);
+	int a = json_names_add(&names, "a");
+	for (int size = 1; size < 2 * 4096 + 200; size += size % 4096 < 3900 && size > 200 ? 97 : 1) {
+		for (size_t i = 0; i < sizeof(befores) / sizeof(befores[0]); i++) {
+			int length = snprintf(text, sizeof(text), befores[i], size, "");
+			int start = length + 1;
+			length += snprintf(text + length, sizeof(text) - (size_t)length,
+					   "\"x%090d\xc3\xa9\\n\", \"c\":\"%0100d\"}", size, 7);
+			enum json_status status = scan_copy(&names, text, (size_t)length, values, &offset, &copy);
+			wrong += status != JSON_OK || offset != (size_t)length - 1 ||
+				 values[a].start != (uint32_t)start || values[a].length != 95 || !values[a].escaped;
+			free(copy);
+			text[length - 30] = '\t';
+			status = scan_copy(&names, text, (size_t)length, values, &offset, &copy);
+			wrong_bad += status != JSON_CONTROL || offset != (size_t)length - 30;
+			free(copy);
+		}
+	}
+	check(!wrong, "a string is found wherever it begins in a long text");
+	check(!wrong_bad, "and so is a control character in one");
+}
+
 static void test_names(void)
 {
 	struct json_names names;
@@ -644,6 +678,7 @@ int main(void)
 	test_depth();
 	test_members();
 	test_learning();
+	test_long_texts();
 	test_names();
 	test_decode();
 	test_numbers();

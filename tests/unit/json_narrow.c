@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tests of the JSON scanner once more, as it is where there is no AVX2. */
+#define HAS_WIDE false
+#include "common/record/json.c"
+#include "tests/unit/json.c"
