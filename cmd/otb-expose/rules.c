@@ -337,9 +337,8 @@ static bool read_amount(struct rules *rules, const struct record_view *record, c
 	value = field_value(&rule->value, record);
 	if (!value)
 		return false;
-	bool is_number = field_read_number(value, record, amount);
-	*amount = *amount * rule->factor / rule->divisor;
-	if (!is_number || !isfinite(*amount) || (rule->shape.type == METRIC_COUNTER && *amount < 0)) {
+	*amount = field_number(value, record) * rule->factor / rule->divisor;
+	if (!isfinite(*amount) || (rule->shape.type == METRIC_COUNTER && *amount < 0)) {
 		rules->bad_values++;
 		return false;
 	}

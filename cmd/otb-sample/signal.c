@@ -73,9 +73,9 @@ static void observe_latency(struct signal *signal, const struct record_view *rec
 			    struct random *random)
 {
 	const struct json_value *value = field_value(signal->options.field, record);
-	double number;
+	double number = value ? field_number(value, record) : NAN;
 
-	if (!value || !field_read_number(value, record, &number) || !(number >= 0))
+	if (!(number >= 0))
 		return;
 	number *= pow(10, signal->options.field_power + 9);
 	/* Without memory the tick knows of fewer. */

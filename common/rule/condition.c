@@ -49,10 +49,13 @@ struct test {
 	uint8_t literal;  /* enum value_type */
 	bool goes_on;
 	unsigned int target;
-	const struct field *field;
+	uint16_t field, alias; /* the numbers of both of the field's names */
 	union {
 		double number;
-		struct string string;
+		struct {
+			struct string string;
+			uint64_t head, head_mask; /* its first eight bytes, and where there are so many */
+		};
 		struct pattern *pattern;
 	};
 };
@@ -277,7 +280,9 @@ static struct test *add_test(struct parser *parser, const struct field *field, u
 	condition->tests = tests;
 	if (!add_step(parser, STEP_TEST))
 		return NULL;
-	tests[condition->n_tests] = (struct test){ .type = TEST_EXISTS, .field = field, .accepted = accepted };
+	tests[condition->n_tests] = (struct test){
+		.type = TEST_EXISTS, .accepted = accepted, .field = field->number, .alias = field->alias_number
+	};
 	return &tests[condition->n_tests++];
 }
 
@@ -364,6 +369,9 @@ static bool parse_string(struct lexer *lexer, struct test *test)
 	if (!test->string.bytes)
 		return false;
 	test->string.length = strlen(test->string.bytes);
+	size_t head_length = test->string.length < sizeof(test->head) ? test->string.length : sizeof(test->head);
+	memcpy(&test->head, test->string.bytes, head_length);
+	memset(&test->head_mask, 0xff, head_length);
 	test->type = is_order(test->accepted) ? TEST_STRING_ORDER : TEST_STRING;
 	return true;
 }
@@ -581,7 +589,21 @@ static enum outcome compare_numbers(double number, double other)
 {
 	if (number == other)
 		return EQUAL;
-	return number < other ? LESS : GREATER;
+	if (number < other)
+		return LESS;
+	return number > other ? GREATER : INCOMPARABLE;
+}
+
+/* Eight bytes from `bytes` on must be readable. */
+static inline bool string_equals(const struct test *test, const char *bytes, size_t length)
+{
+	uint64_t head;
+
+	memcpy(&head, bytes, sizeof(head));
+	if (length != test->string.length || ((head ^ test->head) & test->head_mask))
+		return false;
+	return length <= sizeof(head) ||
+	       !memcmp(bytes + sizeof(head), test->string.bytes + sizeof(head), length - sizeof(head));
 }
 
 static enum outcome order_bytes(const char *bytes, size_t length, const struct string *other)
@@ -593,12 +615,12 @@ static enum outcome order_bytes(const char *bytes, size_t length, const struct s
 	return order < 0 || (!order && length < other->length) ? LESS : GREATER;
 }
 
-static enum outcome compare_text(const struct test *test, const char *bytes, size_t length)
+static inline enum outcome compare_text(const struct test *test, const char *bytes, size_t length)
 {
 	switch (test->type) {
 	case TEST_STRING:
 		/* Where it is not equal its order does not matter. */
-		return length == test->string.length && !memcmp(bytes, test->string.bytes, length) ? EQUAL : LESS;
+		return string_equals(test, bytes, length) ? EQUAL : LESS;
 	case TEST_STRING_ORDER:
 		return order_bytes(bytes, length, &test->string);
 	default:
@@ -625,18 +647,14 @@ static __attribute__((noinline)) enum outcome compare_escaped(const struct test 
 	return outcome;
 }
 
-static enum outcome compare_value(const struct test *test, const struct json_value *value,
-				  const struct record_view *record)
+static inline enum outcome compare_value(const struct test *test, const struct json_value *value,
+					 const struct record_view *record)
 {
-	double number;
-
 	switch (test->type) {
 	case TEST_EXISTS:
 		return EQUAL;
 	case TEST_NUMBER:
-		if (!field_read_number(value, record, &number))
-			return INCOMPARABLE;
-		return compare_numbers(number, test->number);
+		return compare_numbers(field_number(value, record), test->number);
 	case TEST_LITERAL:
 		return value->type == test->literal ? EQUAL : INCOMPARABLE;
 	default:
@@ -648,9 +666,11 @@ static enum outcome compare_value(const struct test *test, const struct json_val
 
 static bool test_holds(const struct test *test, const struct record_view *record)
 {
-	const struct json_value *value = field_value(test->field, record);
+	const struct json_value *value = &record->values[test->field];
 
-	return (value ? compare_value(test, value, record) : INCOMPARABLE) & test->accepted;
+	if (value_is_missing(value))
+		value = &record->values[test->alias];
+	return (!value_is_missing(value) ? compare_value(test, value, record) : INCOMPARABLE) & test->accepted;
 }
 
 bool condition_holds(const struct condition *condition, const struct record_view *record)

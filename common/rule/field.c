@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rule/field.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -125,23 +124,6 @@ static bool read_number(const char *text, size_t length, double *number)
 	return true;
 }
 
-/* One to eight digits at once: in a word whose lowest byte is the first, so that neighbours can be joined by multiplying.
- * Eight bytes must be readable. */
-static inline bool read_eight_digits(const char *text, size_t length, uint64_t *number)
-{
-	uint64_t word;
-
-	memcpy(&word, text, sizeof(word));
-	word = (le64toh(word) ^ 0x3030303030303030) << (64 - 8 * length);
-	if (((word + 0x7676767676767676) | word) & 0x8080808080808080)
-		return false;
-	word = word * 10 + (word >> 8);
-	*number = ((word & 0x000000ff000000ff) * (100 + (1000000ULL << 32)) +
-		   (word >> 16 & 0x000000ff000000ff) * (1 + (10000ULL << 32))) >>
-		  32;
-	return true;
-}
-
 /* Some writers escape even the sign of an exponent. */
 static bool read_escaped_number(const char *text, size_t length, double *number)
 {
@@ -153,21 +135,16 @@ static bool read_escaped_number(const char *text, size_t length, double *number)
 	return length <= FIELD_ESCAPED_NUMBER_MAX && read_number(space, length, number);
 }
 
-bool field_read_number(const struct json_value *value, const struct record_view *record, double *number)
+double field_number_slowly(const struct json_value *value, const struct record_view *record)
 {
 	const char *text = record->line + value->start;
-	uint64_t integer;
+	double number;
 
 	if (value->type != VALUE_NUMBER && value->type != VALUE_STRING)
-		return false;
-	if (value->length - 1 < sizeof(integer) && read_eight_digits(text, value->length, &integer) &&
-	    (*text != '0' || value->length == 1)) {
-		*number = (double)(int64_t)integer;
-		return true;
-	}
-	if (value->escaped)
-		return read_escaped_number(text, value->length, number);
-	return read_number(text, value->length, number);
+		return NAN;
+	bool is_number = value->escaped ? read_escaped_number(text, value->length, &number)
+					: read_number(text, value->length, &number);
+	return is_number ? number : NAN;
 }
 
 size_t field_read_text(const struct json_value *value, const struct record_view *record, char *space, size_t capacity,
