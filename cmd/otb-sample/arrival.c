@@ -60,14 +60,12 @@ struct randomness randomness_read(const struct record_view *record, const struct
 	return (struct randomness){ draw(random, arrival->threshold), RANDOMNESS_DRAWN };
 }
 
-struct arrival arrival_read(const struct record_view *record)
+struct arrival arrival_parse(const struct record_view *record)
 {
 	struct arrival arrival = { .threshold = 0 };
 	char space[2 * THRESHOLD_SIZE];
 	const char *text = NULL;
 
-	if (record->values[FIELD_THRESHOLD].type == VALUE_ABSENT || record->values[FIELD_THRESHOLD].type == VALUE_NULL)
-		return arrival;
 	size_t length = fields_read_string(record, FIELD_THRESHOLD, space, sizeof(space), &text);
 	arrival.is_unknown = !length || !threshold_parse(text, length, &arrival.threshold);
 	return arrival;
@@ -79,9 +77,4 @@ void arrival_settle(struct arrival *arrival, uint64_t randomness)
 		return;
 	arrival->is_unknown = true;
 	arrival->threshold = 0;
-}
-
-double arrival_weight(const struct arrival *arrival)
-{
-	return arrival->threshold ? threshold_adjusted_count(arrival->threshold) : 1;
 }

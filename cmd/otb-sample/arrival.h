@@ -19,6 +19,7 @@
 
 #include "cmd/otb-sample/trace_id.h"
 #include "common/record/random.h"
+#include "common/record/threshold.h"
 
 enum randomness_source { RANDOMNESS_DRAWN, RANDOMNESS_HASH, RANDOMNESS_TRACE_ID, RANDOMNESS_TRACESTATE };
 
@@ -32,7 +33,15 @@ struct arrival {
 	bool is_unknown;    /* its weight is */
 };
 
-struct arrival arrival_read(const struct record_view *record);
+/* What arrival_read() does where the record has a threshold. */
+struct arrival arrival_parse(const struct record_view *record);
+
+static inline struct arrival arrival_read(const struct record_view *record)
+{
+	enum value_type type = record->values[FIELD_THRESHOLD].type;
+
+	return type == VALUE_ABSENT || type == VALUE_NULL ? (struct arrival){ .threshold = 0 } : arrival_parse(record);
+}
 
 /* `id`: of the record's trace, or NULL; `key`: the field that R may come from, or NULL. What is drawn is at least T. */
 struct randomness randomness_read(const struct record_view *record, const struct trace_id *id, const struct field *key,
@@ -42,6 +51,9 @@ struct randomness randomness_read(const struct record_view *record, const struct
 void arrival_settle(struct arrival *arrival, uint64_t randomness);
 
 /* How many records it stands for: at least 1, which is also what is taken for one of unknown weight. */
-double arrival_weight(const struct arrival *arrival);
+static inline double arrival_weight(const struct arrival *arrival)
+{
+	return arrival->threshold ? threshold_adjusted_count(arrival->threshold) : 1;
+}
 
 #endif

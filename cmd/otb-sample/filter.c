@@ -24,16 +24,27 @@ static void fail(struct filter *filter, const char *what)
 
 /* ---- the end of an item's way ---- */
 
-static void finish_record(struct filter *filter, const struct line *line, const struct verdict *verdict,
-			  const struct arrival *arrival, uint64_t randomness, const char *trigger)
+/* Returns whether it is to be written. */
+static bool decide_record(struct filter *filter, const struct verdict *verdict, const struct arrival *arrival,
+			  uint64_t randomness, struct outcome *outcome)
 {
-	struct outcome outcome = verdict_apply(verdict, filter->options->mode, arrival, randomness);
-
 	/* What --count has no more room for is not decided. */
 	if (session_is_full(filter->session))
+		return false;
+	*outcome = verdict_apply(verdict, filter->options->mode, arrival, randomness);
+	verdict_count(verdict, outcome, arrival);
+	return writer_wants(&filter->writer, outcome);
+}
+
+static void finish_record(struct filter *filter, const struct record_view *record, const struct verdict *verdict,
+			  const struct arrival *arrival, uint64_t randomness, const char *trigger)
+{
+	struct outcome outcome;
+
+	if (!decide_record(filter, verdict, arrival, randomness, &outcome))
 		return;
-	verdict_count(verdict, &outcome, arrival);
-	writer_decide(&filter->writer, line, verdict, &outcome, trigger);
+	struct line line = line_of_record(record);
+	writer_decide(&filter->writer, &line, verdict, &outcome, trigger);
 }
 
 bool filter_has_room(const struct filter *filter)
@@ -81,18 +92,26 @@ static bool read_text(struct filter *filter, struct place *place, const struct h
 	return !text->failed;
 }
 
+/* A held record, whose text has been read. */
+static void finish_held(struct filter *filter, const struct item *item, struct held *held)
+{
+	struct outcome outcome;
+
+	arrival_settle(&held->arrival, item->randomness);
+	if (!decide_record(filter, &item->verdict, &held->arrival, item->randomness, &outcome))
+		return;
+	struct line line = line_of_held(held, filter->scratch.bytes);
+	writer_decide(&filter->writer, &line, &item->verdict, &outcome, item->trigger);
+}
+
 static void finish_next(struct filter *filter)
 {
 	struct leaving *leaving = &filter->leaving;
 	struct item *item = leaving->first;
 	struct held held = held_read(&leaving->next);
 
-	if (read_text(filter, &leaving->next, &held, NULL)) {
-		struct line line = line_of_held(&held, filter->scratch.bytes);
-
-		arrival_settle(&held.arrival, item->randomness);
-		finish_record(filter, &line, &item->verdict, &held.arrival, item->randomness, item->trigger);
-	}
+	if (read_text(filter, &leaving->next, &held, NULL))
+		finish_held(filter, item, &held);
 	if (--leaving->n_left)
 		return;
 	take_from_line(leaving);
@@ -217,24 +236,6 @@ static void hold_alone(struct filter *filter, struct candidate *candidate)
 }
 
 /* Nothing overtakes what was decided before it: that may be of the same trace. */
-static void finish_alone(struct filter *filter, const struct candidate *candidate, const struct verdict *verdict,
-			 uint64_t randomness, const char *trigger)
-{
-	struct line line = line_of_record(candidate->record);
-	struct item *item;
-
-	if (!filter->leaving.first) {
-		finish_record(filter, &line, verdict, &candidate->arrival, randomness, trigger);
-		return;
-	}
-	item = make_item(filter, candidate, randomness);
-	if (!item)
-		return;
-	item->verdict = *verdict;
-	item->trigger = trigger;
-	put_in_line(&filter->leaving, item);
-}
-
 /* What the sampler is to know of a record, or a trace. */
 static struct judged describe(const struct filter *filter, const struct record_view *record,
 			      const struct arrival *arrival, unsigned int n_records)
@@ -246,27 +247,26 @@ static struct judged describe(const struct filter *filter, const struct record_v
 				.rest_is_kept = !filter->rules.keeps };
 }
 
-/* False: it is to wait. */
-static bool judge_alone(struct filter *filter, const struct candidate *candidate, struct verdict *verdict)
+/* NULL: it is to wait. */
+static const struct verdict *judge_alone(struct filter *filter, const struct candidate *candidate)
 {
 	unsigned int number = rules_match(&filter->rules, candidate->record, filter->rules.n);
 	struct judged judged = describe(filter, candidate->record, &candidate->arrival, 1);
 
 	if (number == filter->rules.n)
-		return sampler_judge(&filter->sampler, &judged, verdict);
-	*verdict = filter->rules.list[number].verdict;
-	return true;
+		return sampler_judge(&filter->sampler, &judged);
+	return &filter->rules.list[number].verdict;
 }
 
 static void take_alone(struct filter *filter, struct candidate *candidate)
 {
-	struct verdict verdict;
-	bool is_judged = judge_alone(filter, candidate, &verdict);
+	const struct verdict *verdict = judge_alone(filter, candidate);
 
-	if (!is_judged || !verdict_is_certain(&verdict))
+	if (!verdict || !verdict_is_certain(verdict))
 		choose_randomness(filter, candidate);
-	if (is_judged)
-		finish_alone(filter, candidate, &verdict, candidate->randomness.value, NULL);
+	if (verdict)
+		finish_record(filter, candidate->record, verdict, &candidate->arrival, candidate->randomness.value,
+			      NULL);
 	else
 		hold_alone(filter, candidate);
 }
@@ -361,8 +361,8 @@ static unsigned int find_rule(struct filter *filter, const struct trace *trace)
 	return is_matched_early(filter, trace) ? trace->rule : match_trace(filter, trace);
 }
 
-/* The sampler sees its root, or what came first. False: it is to wait. */
-static bool judge_trace(struct filter *filter, const struct trace *trace, struct verdict *verdict)
+/* The sampler sees its root, or what came first. NULL: it is to wait. */
+static const struct verdict *judge_trace(struct filter *filter, const struct trace *trace)
 {
 	struct place place = trace->root.block ? trace->root : item_first(&trace->item), again = place;
 	struct held held = held_read(&place);
@@ -373,30 +373,28 @@ static bool judge_trace(struct filter *filter, const struct trace *trace, struct
 		record = see_held(filter, &again, NULL);
 		judged.record = &record;
 	}
-	return sampler_judge(&filter->sampler, &judged, verdict);
+	return sampler_judge(&filter->sampler, &judged);
 }
 
 static void decide_trace(struct filter *filter, struct trace *trace, const char *trigger)
 {
 	unsigned int number = find_rule(filter, trace);
-	struct verdict verdict;
 
 	trace->item.trigger = trigger;
 	traces_take(trace);
-	if (number < filter->rules.n)
-		verdict = filter->rules.list[number].verdict;
-	else if (!judge_trace(filter, trace, &verdict)) {
+	const struct verdict *verdict =
+		number < filter->rules.n ? &filter->rules.list[number].verdict : judge_trace(filter, trace);
+	if (verdict)
+		finish_item(filter, &trace->item, verdict);
+	else
 		put_in_batch(filter, &trace->item);
-		return;
-	}
-	finish_item(filter, &trace->item, &verdict);
 }
 
 static void take_late(struct filter *filter, struct candidate *candidate, const struct decision *decision)
 {
 	filter->late++;
 	arrival_settle(&candidate->arrival, decision->randomness);
-	finish_alone(filter, candidate, &decision->verdict, decision->randomness, "late");
+	finish_record(filter, candidate->record, &decision->verdict, &candidate->arrival, decision->randomness, "late");
 }
 
 static void add_to_trace(struct filter *filter, struct trace *trace, const struct candidate *candidate)
@@ -539,7 +537,7 @@ static void take_record(struct filter *filter, const struct record_view *record)
 	bool is_aside = is_of_tool(record);
 
 	filter->records++;
-	if (!is_aside && options_decide(filter->options)) {
+	if (!is_aside && filter->decides) {
 		decide(filter, record);
 		return;
 	}
@@ -666,6 +664,7 @@ enum exit_code filter_open(struct filter *filter, struct options *options, struc
 	filter->session = session;
 	filter->writer =
 		(struct writer){ .session = session, .explains = options->explains, .is_dry_run = options->is_dry_run };
+	filter->decides = options_decide(options);
 	filter->keeps_time = options->is_by_trace || options->sampler.first_n ||
 			     (options->sampler.kind != SAMPLER_NONE && options->sampler.kind != SAMPLER_RATIO);
 	tallies_open(&filter->tallies);

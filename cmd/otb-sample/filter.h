@@ -41,6 +41,7 @@ struct filter {
 	struct clock_text times; /* of records */
 	struct random random;
 	size_t lone_bytes;   /* of records that wait by themselves */
+	bool decides;        /* options_decide(): else all records pass */
 	bool keeps_time;     /* somebody wants to know what time it is */
 	bool is_within_line; /* of a bad line only a part has been written yet */
 

@@ -279,13 +279,11 @@ static const struct redaction *find_redaction(const struct redact *redact, const
 	return NULL;
 }
 
-bool redact_concerns(const struct redact *redact, const struct record_view *record)
+bool redact_finds(const struct redact *redact, const struct record_view *record)
 {
 	struct json_value key, value;
 	struct json_walk walk;
 
-	if (!redact->n)
-		return false;
 	json_walk_open_text(&walk, record->line);
 	while (json_walk_member(&walk, &key, &value))
 		if (find_redaction(redact, record->line, &key))

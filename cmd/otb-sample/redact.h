@@ -52,8 +52,14 @@ bool redact_read_key(struct redact *redact, const char *path);
 /* Whether a hash was asked for, which needs a key. */
 bool redact_needs_key(const struct redact *redact);
 
+/* What redact_concerns() does where there is something to redact. */
+bool redact_finds(const struct redact *redact, const struct record_view *record);
+
 /* Whether the record has any of the fields. */
-bool redact_concerns(const struct redact *redact, const struct record_view *record);
+static inline bool redact_concerns(const struct redact *redact, const struct record_view *record)
+{
+	return redact->n && redact_finds(redact, record);
+}
 
 /* Writes the redacted line to redact->line, with JSON_PADDING zeros behind its length: it is to be scanned anew. It is good
  * until the next call. False: no memory, and the record must not be passed on. */

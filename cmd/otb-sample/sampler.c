@@ -45,6 +45,20 @@ bool sampler_is_name(const char *name)
 	return !strcmp(first_name, name);
 }
 
+static void open_verdicts(struct sampler *sampler)
+{
+	const struct sampler_options *options = sampler->options;
+	bool is_alone = options->kind == SAMPLER_NONE;
+
+	sampler->share = verdict_share(options->ratio, sampler->tally);
+	sampler->unweighted = verdict_of(VERDICT_UNWEIGHTED, sampler->tally);
+	sampler->drop = verdict_of(VERDICT_DROP, is_alone ? sampler->first_tally : sampler->tally);
+	sampler->keep = verdict_share(1, sampler->tally);
+	/* With nothing behind them the others have no chance, and nobody stands for them. */
+	sampler->first_verdict = is_alone ? verdict_of(VERDICT_UNWEIGHTED, sampler->first_tally)
+					  : verdict_share(1, sampler->first_tally);
+}
+
 int sampler_open(struct sampler *sampler, const struct sampler_options *options, struct tallies *tallies, uint64_t seed,
 		 batch_callback *decided, void *context)
 {
@@ -53,7 +67,7 @@ int sampler_open(struct sampler *sampler, const struct sampler_options *options,
 	*sampler = (struct sampler){ .options = options };
 	sampler->tally = tallies_get(tallies, kind_names[options->kind]);
 	sampler->first_tally = options->first_n ? tallies_get(tallies, first_name) : sampler->tally;
-	sampler->share = verdict_share(options->ratio, sampler->tally);
+	open_verdicts(sampler);
 	error = sampler->tally && sampler->first_tally ? 0 : -ENOMEM;
 	if (!error && options->first_n)
 		error = first_open(&sampler->first, options->first_n, options->first_every_ns,
@@ -126,61 +140,34 @@ static bool is_first(struct sampler *sampler, const struct judged *judged)
 	return first_takes(&sampler->first, sampler->key.bytes, sampler->key.length, judged->now_ns);
 }
 
-static struct verdict judge_first(const struct sampler *sampler)
-{
-	/* With nothing behind them the others have no chance, and nobody stands for them. */
-	if (sampler->options->kind == SAMPLER_NONE)
-		return verdict_of(VERDICT_UNWEIGHTED, sampler->first_tally);
-	return verdict_share(1, sampler->first_tally);
-}
-
-static struct verdict judge_rest(const struct sampler *sampler, const struct judged *judged)
-{
-	if (sampler->options->first_n)
-		return verdict_of(VERDICT_DROP, sampler->first_tally);
-	return judged->rest_is_kept ? verdict_share(1, sampler->tally) : verdict_of(VERDICT_DROP, sampler->tally);
-}
-
 bool sampler_reads_fields(const struct sampler *sampler)
 {
 	return sampler->options->first_n || (sampler->options->kind == SAMPLER_ADAPTIVE && sampler->options->n_keys);
 }
 
-bool sampler_judge(struct sampler *sampler, const struct judged *judged, struct verdict *verdict)
+const struct verdict *sampler_judge(struct sampler *sampler, const struct judged *judged)
 {
-	if (is_first(sampler, judged)) {
-		*verdict = judge_first(sampler);
-		return true;
-	}
+	if (is_first(sampler, judged))
+		return &sampler->first_verdict;
 	switch (sampler->options->kind) {
 	case SAMPLER_RATIO:
-		*verdict = sampler->share;
-		return true;
+		return &sampler->share;
 	case SAMPLER_RATE:
 		/* For sampler_in_force() alone. */
 		if (sampler->options->is_controlling)
 			adapt(sampler, judged);
-		return false;
+		return NULL;
 	case SAMPLER_TOKENS:
-		*verdict = verdict_of(take_token(sampler, judged) ? VERDICT_UNWEIGHTED : VERDICT_DROP, sampler->tally);
-		return true;
+		return take_token(sampler, judged) ? &sampler->unweighted : &sampler->drop;
 	case SAMPLER_ADAPTIVE:
-		*verdict = verdict_floor(adapt(sampler, judged), sampler->tally);
-		return true;
+		sampler->changing = verdict_floor(adapt(sampler, judged), sampler->tally);
+		return &sampler->changing;
 	case SAMPLER_SIGNAL:
-		*verdict = verdict_share(sampler->signal.ratio, sampler->tally);
-		return true;
+		sampler->changing = verdict_share(sampler->signal.ratio, sampler->tally);
+		return &sampler->changing;
 	default:
-		*verdict = judge_rest(sampler, judged);
-		return true;
+		return judged->rest_is_kept && !sampler->options->first_n ? &sampler->keep : &sampler->drop;
 	}
-}
-
-void sampler_observe(struct sampler *sampler, const struct record_view *record, const struct arrival *arrival,
-		     struct random *random)
-{
-	if (sampler->options->kind == SAMPLER_SIGNAL)
-		signal_observe(&sampler->signal, record, arrival_weight(arrival), random);
 }
 
 void sampler_turn(struct sampler *sampler, uint64_t now_ns)

@@ -38,8 +38,11 @@ struct sampler_options {
 
 struct sampler {
 	const struct sampler_options *options;
-	struct verdict share;              /* of --ratio */
-	struct tally *tally, *first_tally; /* of the kind, of --first */
+	struct tally *tally, *first_tally;  /* of the kind, of --first */
+	struct verdict share;               /* of --ratio */
+	struct verdict unweighted, drop;    /* of a bucket with a token, and without; of the rest that is not kept */
+	struct verdict first_verdict, keep; /* of --first; of the rest that is kept */
+	struct verdict changing;            /* of a kind whose share is another each time */
 	struct first first;
 	struct batch batch;
 	struct adaptive adaptive; /* of --rate: what it comes to, for who controls by it */
@@ -70,11 +73,16 @@ void sampler_close(struct sampler *sampler);
 bool sampler_reads_fields(const struct sampler *sampler);
 
 /* Looks at a record before anybody decides. */
-void sampler_observe(struct sampler *sampler, const struct record_view *record, const struct arrival *arrival,
-		     struct random *random);
+static inline void sampler_observe(struct sampler *sampler, const struct record_view *record,
+				   const struct arrival *arrival, struct random *random)
+{
+	if (sampler->options->kind == SAMPLER_SIGNAL)
+		signal_observe(&sampler->signal, record, arrival_weight(arrival), random);
+}
 
-/* False: it is to wait in sampler->batch, whose verdict will be a floor of sampler->tally. */
-bool sampler_judge(struct sampler *sampler, const struct judged *judged, struct verdict *verdict);
+/* The verdict is good until the next call. NULL: it is to wait in sampler->batch, whose verdict will be a floor of
+ * sampler->tally. */
+const struct verdict *sampler_judge(struct sampler *sampler, const struct judged *judged);
 
 /* Time has come to this, with records or without. */
 void sampler_turn(struct sampler *sampler, uint64_t now_ns);

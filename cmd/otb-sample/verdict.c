@@ -21,13 +21,6 @@ struct verdict verdict_of(enum verdict_type type, struct tally *tally)
 	return (struct verdict){ .type = type, .tally = tally };
 }
 
-bool verdict_is_certain(const struct verdict *verdict)
-{
-	bool is_by_chance = verdict->type == VERDICT_SHARE || verdict->type == VERDICT_FLOOR;
-
-	return !is_by_chance || verdict->threshold == 0 || verdict->threshold == THRESHOLD_NEVER;
-}
-
 static uint64_t combine(const struct verdict *verdict, enum mode mode, uint64_t before)
 {
 	uint64_t threshold = verdict->threshold;

@@ -39,7 +39,12 @@ struct verdict verdict_floor(uint64_t threshold, struct tally *tally);
 struct verdict verdict_of(enum verdict_type type, struct tally *tally);
 
 /* Whether R does not matter to a record that came without a threshold. */
-bool verdict_is_certain(const struct verdict *verdict);
+static inline bool verdict_is_certain(const struct verdict *verdict)
+{
+	bool is_by_chance = verdict->type == VERDICT_SHARE || verdict->type == VERDICT_FLOOR;
+
+	return !is_by_chance || verdict->threshold == 0 || verdict->threshold == THRESHOLD_NEVER;
+}
 
 /* What becomes of a record by a verdict; `randomness` is its own, or its trace's. */
 struct outcome verdict_apply(const struct verdict *verdict, enum mode mode, const struct arrival *arrival,

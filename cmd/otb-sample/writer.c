@@ -142,8 +142,6 @@ void writer_decide(struct writer *writer, const struct line *line, const struct 
 {
 	struct marks marks;
 
-	if (!outcome->is_kept && !writer->is_dry_run)
-		return;
 	make_marks(writer, &marks, verdict, outcome, trigger);
 	buffer_reset(&writer->line);
 	copy_marked(&writer->line, line, &marks);

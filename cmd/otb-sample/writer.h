@@ -28,7 +28,13 @@ struct line {
 struct line line_of_record(const struct record_view *record);
 struct line line_of_held(const struct held *held, const char *text);
 
-/* Writes a record, or not, as was decided. `trigger`: why of a trace; NULL: none. */
+/* Whether a record with this outcome is to be written. */
+static inline bool writer_wants(const struct writer *writer, const struct outcome *outcome)
+{
+	return outcome->is_kept || writer->is_dry_run;
+}
+
+/* Writes a record of which that is so. `trigger`: why of a trace; NULL: none. */
 void writer_decide(struct writer *writer, const struct line *line, const struct verdict *verdict,
 		   const struct outcome *outcome, const char *trigger);
 

@@ -55,13 +55,6 @@ int output_open(struct output *output, const char *path)
 	return output->queue ? 0 : -ENOMEM;
 }
 
-bool output_has_room(const struct output *output, size_t size)
-{
-	size_t queued = output->end - output->start;
-
-	return !queued || output->capacity - queued >= size;
-}
-
 static void make_room(struct output *output, size_t size)
 {
 	if (output->start) {

@@ -40,7 +40,12 @@ struct output {
 int output_open(struct output *output, const char *path);
 
 /* Whether another line of `size` bytes fits; into an empty queue every line does. */
-bool output_has_room(const struct output *output, size_t size);
+static inline bool output_has_room(const struct output *output, size_t size)
+{
+	size_t queued = output->end - output->start;
+
+	return !queued || output->capacity - queued >= size;
+}
 
 /* Queues a whole line (LF included), copied, or a piece of one, whose rest is to follow. Grows the queue for a line that is
  * larger than it. */

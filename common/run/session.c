@@ -165,11 +165,6 @@ void session_put_aside(struct session *session)
 	session_put_line(session, session->record.line, length, false);
 }
 
-bool session_is_full(const struct session *session)
-{
-	return session->cli->count && session->written >= session->cli->count;
-}
-
 void session_ready(struct session *session)
 {
 	int fd = session->cli->ready_fd;

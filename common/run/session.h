@@ -63,7 +63,10 @@ void session_put_row(struct session *session, struct table *table, bool counts);
 void session_count(struct session *session);
 
 /* Whether --count has been reached: nothing more is to be written. */
-bool session_is_full(const struct session *session);
+static inline bool session_is_full(const struct session *session)
+{
+	return session->cli->count && session->written >= session->cli->count;
+}
 
 /* Writes the ready byte and closes its descriptor. */
 void session_ready(struct session *session);

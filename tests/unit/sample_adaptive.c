@@ -424,8 +424,10 @@ static bool judge_many(struct bench *bench, const char *line, uint64_t now_ns, u
 				 .now_ns = now_ns,
 				 .rest_is_kept = rest_is_kept };
 
-	bench->verdict = (struct verdict){ .type = VERDICT_DROP };
-	return sampler_judge(&bench->sampler, &judged, &bench->verdict);
+	const struct verdict *verdict = sampler_judge(&bench->sampler, &judged);
+
+	bench->verdict = verdict ? *verdict : (struct verdict){ .type = VERDICT_DROP };
+	return verdict;
 }
 
 static bool judge(struct bench *bench, const char *line, uint64_t now_ns)
