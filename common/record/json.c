@@ -665,10 +665,13 @@ static INLINED const char *scan_members(struct scan *scan, const char *p, struct
 		p = scan_value(scan, text, p, value);
 		if (!p)
 			return NULL;
-		p = skip_space(foresee_end(key, start, p));
+		p = foresee_end(key, start, p);
 		last = key;
-		if (!LIKELY(*p == ','))
-			return *p == '}' ? p : scan_fail(scan, p, JSON_SYNTAX);
+		if (!LIKELY(*p == ',')) {
+			p = skip_space(p);
+			if (*p != ',')
+				return *p == '}' ? p : scan_fail(scan, p, JSON_SYNTAX);
+		}
 		p = skip_space(p + 1);
 	}
 }
