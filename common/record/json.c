@@ -18,6 +18,7 @@ enum { NO_KEY = 255, OTHER_KEY = JSON_KEYS_MAX };
 
 _Static_assert(JSON_NAMES_MAX < JSON_KEYS_MAX && (int)OTHER_KEY < (int)NO_KEY, "a key's number is a byte");
 _Static_assert(JSON_TABLE_SIZE == 1 << 10 && JSON_TABLE_SIZE >= 4 * JSON_KEYS_MAX, "key_slot() yields ten bits");
+_Static_assert(JSON_PADDING >= 64, "what is looked at at once may begin with the NUL");
 _Static_assert(JSON_KEY_IMAGE <= JSON_PADDING, "an image is compared as a whole");
 
 static const struct {
@@ -316,7 +317,7 @@ static inline bool image_fits_wide(const struct json_key *key, const char *p)
 
 /* ---- the scanner: each function takes the place where its part begins, and returns the one behind it, or NULL ---- */
 
-/* Into both of its callers, or into the two ways of scan_record(): as it decides how fast the scanner is. */
+/* What is done for each member, or depends on `is_wide`. */
 #define INLINED inline __attribute__((always_inline))
 #define LIKELY(condition) __builtin_expect(condition, true)
 
@@ -618,9 +619,10 @@ static const char *scan_new_key(struct scan *scan, const char *quote, struct jso
 	return p;
 }
 
-/* Nothing but what the processor goes by to foresee where a value ends: in most keys' values as far from its beginning as in
- * the last line. So the next member can begin before it is known where this one ends, and only a wrong guess costs time;
- * keys whose values differ in size are left alone. The compiler must not know that both are equal, or it takes `p`. */
+/* Returns `p`, where the value ends that begins at `start`. Most keys' values are as long as in the line before: where that
+ * is so the result is made of this length, so that the processor, which foresees the comparison, can begin with the next
+ * member before it knows where this one ends. (The compiler must not see that both are the same, or it takes `p`.) Where
+ * values differ in length a wrong guess would cost more than it brings. */
 static INLINED const char *foresee_end(struct json_key *key, const char *start, const char *p)
 {
 	size_t size = key->value_size;

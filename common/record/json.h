@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-	JSON_PADDING = 64,
+	JSON_PADDING = 64,   /* the scanner looks at so many bytes at once */
 	JSON_DEPTH_MAX = 64, /* the record itself counts; OTLP/JSON needs 10, and 4 for each level of kvlistValue */
 	JSON_NAMES_MAX = 128,
 	JSON_NAME_LENGTH_MAX = 255,
