@@ -38,9 +38,9 @@ struct arrival arrival_parse(const struct record_view *record);
 
 static inline struct arrival arrival_read(const struct record_view *record)
 {
-	enum value_type type = record->values[FIELD_THRESHOLD].type;
+	const struct arrival none = { .threshold = 0 };
 
-	return type == VALUE_ABSENT || type == VALUE_NULL ? (struct arrival){ .threshold = 0 } : arrival_parse(record);
+	return value_is_missing(&record->values[FIELD_THRESHOLD]) ? none : arrival_parse(record);
 }
 
 /* `id`: of the record's trace, or NULL; `key`: the field that R may come from, or NULL. What is drawn is at least T. */

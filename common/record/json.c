@@ -641,7 +641,7 @@ static INLINED const char *scan_members(struct scan *scan, const char *p, struct
 	struct json_key *last = &names->keys[OTHER_KEY];
 	const unsigned int wanted = names->wanted;
 	const char *text = scan->text;
-	struct json_value ignored;
+	struct json_value ignored = { 0 };
 
 	p = skip_space(p);
 	if (*p == '}')
