@@ -6,16 +6,29 @@
 #
 #	target_build NAME MINOR MODE [BUILD-OPTION]...	TARGET is a copy of tests/target/go/NAME that nobody else runs; skips
 #							the test where there is no such Go
+#	target_build_with NAME RELEASE MODE		the same with a release of the module that the program is about, by the Go
+#							that TARGET_RELEASES names for it
 #	server_start [NAME] -- PROTO [OPTION]...	TARGET serves; its log is NAME.log in the test's folder, its address is
 #							in SERVER_ADDRESS. NAME is `server` if not given
 #	server_end [NAME]				it ends when its handlers have, with 0
 #	client_run PROTO [OPTION]...			CLIENT sends to SERVER_ADDRESS, all as expected; its log is client.log
-#	exchanges_check SERVER-LOG CLIENT-LOG		the two agree with each other
+#	exchanges_check SERVER-LOG CLIENT-LOG		the two agree with each other; calls_check: those of gRPC
 #
 #	CLIENT						what client_run runs, a file; client_build sets it
-#	client_build MINOR [NAME [BUILD-OPTION]...]	NAME is httpclient if not given
+#	client_build MINOR				it becomes httpclient, client_build_with RELEASE: grpcclient
 
 CLIENT_SECONDS=60
+
+# Program and release of its module -> the release of Go that it is built by. The oldest is in the program's go.mod, any
+# other in go.RELEASE.mod.
+declare -gA TARGET_RELEASES=(
+	[grpc 1.40.0]=1.17 [grpc 1.60.0]=1.21 [grpc 1.74.0]=1.23 [grpc 1.83.2]=1.26
+	[xnet 0.7.0]=1.20 [xnet 0.17.0]=1.21 [xnet 0.30.0]=1.22 [xnet 0.38.0]=1.23 [xnet 0.62.0]=1.26
+	[gin 1.7.7]=1.20 [gin 1.9.1]=1.21 [gin 1.12.0]=1.26
+	[chi 5.0.0]=1.20 [chi 5.0.12]=1.22 [chi 5.5.0]=1.26
+	[gorilla 1.7.4]=1.17 [gorilla 1.8.0]=1.21 [gorilla 1.8.1]=1.26
+	[echo 4.6.3]=1.20 [echo 4.11.4]=1.21 [echo 4.16.0]=1.26
+)
 
 # target_file NAME MINOR MODE [BUILD-OPTION]...: prints where the program is kept
 target_file() {
@@ -31,13 +44,40 @@ target_make() {
 
 target_build() {
 	target_make "$@" || return
-	TARGET=$(mktemp -d -p "$BATS_TEST_TMPDIR")/$1
+	TARGET=$(mktemp -d -p "$BATS_TEST_TMPDIR")/${1##*/}
 	cp "$(target_file "$@")" "$TARGET"
 }
 
+# target_resolve NAME RELEASE MODE: into ARGUMENTS, for target_make
+target_resolve() {
+	local modules=$GO_ROOT/tests/target/go/${1%%/*}/go.$2.mod
+	ARGUMENTS=("$1" "${TARGET_RELEASES[${1%%/*} $2]:?}" "$3")
+	[ ! -e "$modules" ] || ARGUMENTS+=("-modfile=$modules")
+}
+
+# target_fetched: the same arguments; what is not in the module cache may be out of reach
+target_fetched() {
+	local folder=$GO_ROOT/tests/target/go/${1%%/*} go
+	go=$(go_toolchain "${TARGET_RELEASES[${1%%/*} $2]}" 2>"$BATS_TEST_TMPDIR/why") ||
+		skip "Go ${TARGET_RELEASES[${1%%/*} $2]}: $(cat "$BATS_TEST_TMPDIR/why")"
+	(cd "$folder" && GOENV=off GOWORK=off GOTOOLCHAIN=local GOFLAGS='' timeout "$GO_FETCH_SECONDS" \
+		"$go" mod download "${ARGUMENTS[@]:3}" 2>"$BATS_TEST_TMPDIR/why") ||
+		skip "$1 $2: $(tr '\n' ' ' <"$BATS_TEST_TMPDIR/why")"
+}
+
+target_build_with() {
+	local ARGUMENTS
+	target_resolve "$@" && target_fetched "$@" && target_build "${ARGUMENTS[@]}"
+}
+
 client_build() {
-	local arguments=("${2:-httpclient}" "$1" static "${@:3}")
-	target_make "${arguments[@]}" && CLIENT=$(target_file "${arguments[@]}")
+	target_make httpclient "$1" static && CLIENT=$(target_file httpclient "$1" static)
+}
+
+client_build_with() {
+	local ARGUMENTS
+	target_resolve grpc/grpcclient "$1" static && target_fetched grpc/grpcclient "$1" static &&
+		target_make "${ARGUMENTS[@]}" && CLIENT=$(target_file "${ARGUMENTS[@]}")
 }
 
 server_start() {
@@ -86,8 +126,33 @@ EXCHANGES_COMPARE='
 	| if .status != 0 and ($h == null or .start_ns > $h.start_ns or $h.end_ns > .end_ns)
 		then [.call_id, "call", .kind] else empty end)'
 
-exchanges_check() {
+# The same of gRPC. No handler sees a call without a method or a server.
+CALLS_COMPARE='
+(map(select(.event == "handled")) | group_by(.id) | map({ key: .[0].id, value: . }) | from_entries) as $handled
+| map(select(.event == "call")) as $calls
+| ($sent[] | . as $s | ($handled[.id] // []) as $all | $all[0] as $h
+	| if .outcome == "missing" or .outcome == "refused" then $all[] | [.id, "handled"]
+	elif ($all | length) != 1 then [.id, "handled", ($all | length)] else
+		(if .method != $h.method then [.id, "method", .method, $h.method] else empty end),
+		(if .local != $h.peer then [.id, "peer", .local, $h.peer] else empty end),
+		(if .outcome == "answered" and .code != $h.code then [.id, "code", .code, $h.code] else empty end),
+		(if .start_ns > $h.start_ns or $h.start_ns > $h.end_ns then [.id, "start"] else empty end),
+		(if .outcome == "answered" and $h.end_ns > .end_ns then [.id, "end"] else empty end)
+	end),
+  ($calls[] | . as $c | $handled[.call_id][0] as $h
+	| if $h == null or .start_ns > $h.start_ns or $h.end_ns > .end_ns then [.call_id, "call"] else empty end)'
+
+# logs_check COMPARISON SERVER-LOG CLIENT-LOG
+logs_check() {
 	local wrong
-	wrong=$(jq -c -s --slurpfile sent "$2" "$EXCHANGES_COMPARE" "$1") || return
+	wrong=$(jq -c -s --slurpfile sent "$3" "$1" "$2") || return
 	[ -z "$wrong" ] || net_complain "client and server do not agree: ${wrong:0:3000}"
+}
+
+exchanges_check() {
+	logs_check "$EXCHANGES_COMPARE" "$@"
+}
+
+calls_check() {
+	logs_check "$CALLS_COMPARE" "$@"
 }

@@ -143,9 +143,35 @@ func (c headerCase) fill(header http.Header, random *rand.Rand) Parent {
 	return Parent{c.source, trace, span}
 }
 
-// crowd adds so many fields that nobody asks for.
-func crowd(header http.Header, n int) {
-	for i := 0; i < n; i++ {
+// Cases are the ways to say of which trace a request is, in turn: all of them before one comes again.
+type Cases struct {
+	order []int
+	next  int
+}
+
+// NewCases begins with one of them.
+func NewCases(random *rand.Rand) *Cases {
+	return &Cases{order: random.Perm(len(headerCases))}
+}
+
+// Next puts one into the header, beside some that nobody asks for, and says its name and what it means.
+func (c *Cases) Next(header http.Header, random *rand.Rand) (string, Parent) {
+	this := headerCases[c.order[c.next%len(c.order)]]
+	c.next++
+	parent := this.fill(header, random)
+	for i := []int{0, 0, 8, 30, 60, 64, 200}[random.Intn(7)]; i > 0; i-- {
 		header.Set(fmt.Sprintf("X-Other-%03d", i), strings.Repeat("v", i%50))
 	}
+	return this.name, parent
+}
+
+// Told are the fields of a header without those that nobody asks for.
+func Told(header http.Header) map[string][]string {
+	rest := map[string][]string{}
+	for name, values := range header {
+		if !strings.HasPrefix(name, "X-Other-") {
+			rest[name] = values
+		}
+	}
+	return rest
 }

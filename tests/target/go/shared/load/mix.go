@@ -56,9 +56,12 @@ func settle(random *rand.Rand, r *Request) {
 	r.Query = query.Encode()
 }
 
+// odd is a method that no specification knows.
+const odd = "BREW"
+
 func bodyOf(random *rand.Rand, method string) int {
 	switch method {
-	case http.MethodPost, http.MethodPut, http.MethodPatch, "BREW":
+	case http.MethodPost, http.MethodPut, http.MethodPatch, odd:
 		return []int{0, 1, 100, 10000}[random.Intn(4)]
 	}
 	return 0
@@ -75,8 +78,15 @@ func items(random *rand.Rand, r *Request) {
 }
 
 func item(random *rand.Rand, r *Request) {
-	methods := []string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW"}
-	r.Method, r.Endpoint = pick(random, methods...), "item"
+	itemBy(random, r, pick(random, "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"))
+}
+
+func brew(random *rand.Rand, r *Request) {
+	itemBy(random, r, odd)
+}
+
+func itemBy(random *rand.Rand, r *Request, method string) {
+	r.Method, r.Endpoint = method, "item"
 	r.Path = "/api/items/" + pick(random, fmt.Sprint(random.Intn(100000)), "a%20b", "%C3%A4%E2%82%AC", "x-"+r.ID)
 	r.Body = bodyOf(random, r.Method)
 	settle(random, r)
@@ -144,12 +154,12 @@ func queries(random *rand.Rand, r *Request) {
 // Mixes by name: "plain" is of ordinary requests that a router too can answer, "http" what only net/http's ServeMux can.
 var mixes = map[string][]maker{
 	"plain": {health, items, item, item, posts, static, nowhere},
-	"http":  {health, items, item, item, posts, here, static, nowhere},
+	"http":  {health, items, item, item, brew, posts, here, static, nowhere},
 	"end":   {end},
 	"fan":   {fan},
 	"work":  {fan, work, work, work},
 	"sql":   {queries},
-	"all":   {health, items, item, item, posts, here, static, nowhere, end, fan, work, queries},
+	"all":   {health, items, item, item, brew, posts, here, static, nowhere, end, fan, work, queries},
 }
 
 // Mixes are their names.
@@ -162,24 +172,19 @@ func Mixes() string {
 	return strings.Join(names, ", ")
 }
 
-var crowds = []int{0, 0, 8, 30, 60, 64, 200}
-
-// Make makes n requests of a mix: the same ones for the same seed. Header cases come in turn, all of them before one
-// comes again.
+// Make makes n requests of a mix: the same ones for the same seed.
 func Make(mix string, n int, seed int64, prefix string) ([]*Request, error) {
 	makers, ok := mixes[mix]
 	if !ok {
 		return nil, fmt.Errorf("no mix %q", mix)
 	}
 	random := rand.New(rand.NewSource(seed))
-	order := random.Perm(len(headerCases))
+	cases := NewCases(random)
 	requests := make([]*Request, n)
 	for i := range requests {
 		r := &Request{ID: fmt.Sprintf("%s%d", prefix, i), Outcome: answered, Header: http.Header{}}
 		makers[random.Intn(len(makers))](random, r)
-		c := headerCases[order[i%len(order)]]
-		r.Case, r.Parent = c.name, c.fill(r.Header, random)
-		crowd(r.Header, crowds[random.Intn(len(crowds))])
+		r.Case, r.Parent = cases.Next(r.Header, random)
 		requests[i] = r
 	}
 	return requests, nil

@@ -97,7 +97,7 @@ func (o Options) has2() bool {
 // prepare is r, and the record of it.
 func (o Options) prepare(ctx context.Context, r *Request) (*http.Request, *Sent) {
 	sent := &Sent{Event: "sent", ID: r.ID, Method: r.Method, Path: r.Path, Query: r.Query, Endpoint: r.Endpoint,
-		Status: r.Status, Outcome: r.Outcome, Case: r.Case, Parent: r.Parent, Headers: map[string][]string{}}
+		Status: r.Status, Outcome: r.Outcome, Case: r.Case, Parent: r.Parent, Headers: Told(r.Header)}
 	if r.Path == "/end/hijack" && o.has2() {
 		sent.Status = http.StatusNotImplemented
 	}
@@ -117,11 +117,6 @@ func (o Options) prepare(ctx context.Context, r *Request) (*http.Request, *Sent)
 	truth.Check(err)
 	request.Host = r.Host
 	request.Header = r.Header
-	for name, values := range r.Header {
-		if !strings.HasPrefix(name, "X-Other-") {
-			sent.Headers[name] = values
-		}
-	}
 	request.Header.Set(truth.IDHeader, r.ID)
 	return request, sent
 }

@@ -3,7 +3,7 @@
 //go:build go1.24
 // +build go1.24
 
-package main
+package serve
 
 import "net/http"
 

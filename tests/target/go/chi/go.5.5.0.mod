@@ -1,0 +1,10 @@
+module otb/tests/target/go/chi
+
+go 1.24.0
+
+require (
+	github.com/go-chi/chi/v5 v5.5.0
+	otb/tests/target/go/shared v0.0.0
+)
+
+replace otb/tests/target/go/shared => ../shared

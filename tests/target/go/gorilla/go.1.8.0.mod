@@ -1,0 +1,10 @@
+module otb/tests/target/go/gorilla
+
+go 1.21
+
+require (
+	github.com/gorilla/mux v1.8.0
+	otb/tests/target/go/shared v0.0.0
+)
+
+replace otb/tests/target/go/shared => ../shared

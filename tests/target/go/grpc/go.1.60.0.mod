@@ -1,0 +1,19 @@
+module otb/tests/target/go/grpc
+
+go 1.21
+
+require (
+	golang.org/x/net v0.17.0
+	google.golang.org/grpc v1.60.0
+	otb/tests/target/go/shared v0.0.0
+)
+
+require (
+	github.com/golang/protobuf v1.5.3 // indirect
+	golang.org/x/sys v0.13.0 // indirect
+	golang.org/x/text v0.13.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20231002182017-d307bd883b97 // indirect
+	google.golang.org/protobuf v1.31.0 // indirect
+)
+
+replace otb/tests/target/go/shared => ../shared
