@@ -15,6 +15,7 @@
 GO_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 GO_BUILT=$GO_ROOT/build/go
 GO_FETCH_SECONDS=100
+GO_ENVIRONMENT=() # NAME=VALUE...: more for go build
 declare -gA GO_RELEASES=([1.17]=1.17.13 [1.18]=1.18.10 [1.19]=1.19.13 [1.20]=1.20.14 [1.21]=1.21.13 [1.22]=1.22.12
 	[1.23]=1.23.12 [1.24]=1.24.13 [1.25]=1.25.14 [1.26]=1.26.11 [1.27]=1.27.4)
 
@@ -82,7 +83,8 @@ go_build() {
 	(
 		# The index of the module cache, where the toolchain lies, knows nothing of its library (1.19 then finds none).
 		cd "$folder" && export GOENV=off GOWORK=off GOTOOLCHAIN=local GOROOT='' GOFLAGS="$flags" CGO_ENABLED="$GO_CGO" \
-			GOCACHE="$GO_BUILT/cache" GODEBUG=goindex=0 && "$go" build "${GO_OPTIONS[@]}" "${@:5}" -o "$out" . &&
+			GOCACHE="$GO_BUILT/cache" GODEBUG=goindex=0 "${GO_ENVIRONMENT[@]}" &&
+			"$go" build "${GO_OPTIONS[@]}" "${@:5}" -o "$out" . &&
 			go_is "$go" "$out" "${GO_RELEASES[$minor]}"
 	)
 }

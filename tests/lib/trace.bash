@@ -8,11 +8,14 @@
 #							the test where there is no such Go
 #	target_build_with NAME RELEASE MODE		the same with a release of the module that the program is about, by the Go
 #							that TARGET_RELEASES names for it
+#	hostile_build MINOR MODE			the program hostile, over a net/http with a place to break requests
 #	server_start [NAME] -- PROTO [OPTION]...	TARGET serves; its log is NAME.log in the test's folder, its address is
 #							in SERVER_ADDRESS. NAME is `server` if not given
 #	server_end [NAME]				it ends when its handlers have, with 0
 #	client_run PROTO [OPTION]...			CLIENT sends to SERVER_ADDRESS, all as expected; its log is client.log
 #	exchanges_check SERVER-LOG CLIENT-LOG		the two agree with each other; calls_check: those of gRPC
+#
+#	exchanged PROTO MIX [IN-FLIGHT]			all of that; called PROTO [SERVER-OPTION]... [-- CLIENT-OPTION...]: of gRPC
 #
 #	CLIENT						what client_run runs, a file; client_build sets it
 #	client_build MINOR				it becomes httpclient, client_build_with RELEASE: grpcclient
@@ -68,6 +71,25 @@ target_fetched() {
 target_build_with() {
 	local ARGUMENTS
 	target_resolve "$@" && target_fetched "$@" && target_build "${ARGUMENTS[@]}"
+}
+
+# hostile_overlay GO FOLDER: a net/http that lets the program at a request that it is about to serve, or to finish
+hostile_overlay() {
+	local source
+	source=$("$1" env GOROOT)/src/net/http/server.go
+	mkdir -p "$2" && sed -E '
+		s/^\t\tserverHandler\{c\.server\}\.ServeHTTP\(w, w\.req\)$/\t\tHostile(w.req, \&w.conn.rwc, 0)\n&/
+		s/^\t\tw\.finishRequest\(\)$/\t\tHostile(w.req, \&w.conn.rwc, 1)\n&\n\t\tHostile(w.req, \&w.conn.rwc, 2)/
+		$a var Hostile = func(*Request, *net.Conn, int) {}' "$source" >"$2/server.go" &&
+		printf '{"Replace": {"%s": "%s"}}' "$source" "$2/server.go" >"$2/overlay.json" &&
+		[ "$(grep -c '^.*Hostile(' "$2/server.go")" -eq 3 ]
+}
+
+hostile_build() {
+	# It needs no modules, and nothing below the module cache, where the toolchain lies, may be replaced.
+	local go folder=$GO_BUILT/overlay-$1 GO_ENVIRONMENT=("GOMODCACHE=$GO_BUILT/no-modules")
+	go=$(go_toolchain "$1" 2>"$BATS_TEST_TMPDIR/why") || skip "Go ${GO_RELEASES[$1]}: $(cat "$BATS_TEST_TMPDIR/why")"
+	hostile_overlay "$go" "$folder" && target_build hostile "$1" "$2" "-overlay=$folder/overlay.json"
 }
 
 client_build() {
@@ -155,4 +177,23 @@ exchanges_check() {
 
 calls_check() {
 	logs_check "$CALLS_COMPARE" "$@"
+}
+
+# ---- rounds ----------------------------------------------------------------------------------------------------------
+
+# exchanged PROTO MIX [IN-FLIGHT]: TARGET and CLIENT, a round of requests, and both sides' logs agree
+exchanged() {
+	server_start -- "$1" && client_run "$1" -mix "$2" -in-flight "${3:-7}" -connections "${3:-7}" && server_end &&
+		exchanges_check "$BATS_TEST_TMPDIR/server.log" "$BATS_TEST_TMPDIR/client.log"
+}
+
+# called PROTO [SERVER-OPTION]... [-- CLIENT-OPTION...]: the same of gRPC
+called() {
+	local proto=$1 options=()
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1") && shift
+	done
+	server_start -- "$proto" "${options[@]}" && client_run "$proto" "${@:2}" && server_end &&
+		calls_check "$BATS_TEST_TMPDIR/server.log" "$BATS_TEST_TMPDIR/client.log"
 }

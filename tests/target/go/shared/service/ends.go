@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"runtime"
 	"time"
+
+	"otb/tests/target/go/shared/truth"
 )
 
 // ends are ways in which a handler ends, or leaves to others what is sent.
@@ -41,7 +43,7 @@ func twice(x *Exchange, w http.ResponseWriter, _ *http.Request) {
 
 // hints: 103 is not the answer, but to Go before 1.19 it is.
 func hints(x *Exchange, w http.ResponseWriter, _ *http.Request) {
-	if minor() >= 19 {
+	if truth.Minor() >= 19 {
 		w.Header().Set("Link", "</style.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 	}

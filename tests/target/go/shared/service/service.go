@@ -3,23 +3,12 @@
 package service
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 
 	"otb/tests/target/go/shared/truth"
 )
-
-// minor is 22 for go1.22.12, and large for what is no release.
-func minor() int {
-	n := 0
-	if _, err := fmt.Sscanf(runtime.Version(), "go1.%d", &n); err != nil {
-		return 1000
-	}
-	return n
-}
 
 // Options of a Service.
 type Options struct {

@@ -46,6 +46,15 @@ func Goid() int64 {
 	return id
 }
 
+// Minor is the runtime's release: 22 for go1.22.12, and large for what is no release.
+func Minor() int {
+	n := 0
+	if _, err := fmt.Sscanf(runtime.Version(), "go1.%d", &n); err != nil {
+		return 1000
+	}
+	return n
+}
+
 // A Log takes records of several goroutines. Each is one write(2), so that none is lost when the program is killed. The
 // zero Log and a nil one drop them.
 type Log struct {
