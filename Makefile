@@ -20,6 +20,8 @@
 DEV ?= 0
 SAN ?= 0
 V ?= 0
+# LTO=1: the programs are optimized as a whole, which makes otb-sample some percent faster and the build slower.
+LTO ?= $(if $(filter 1,$(DEV) $(SAN)),0,1)
 
 # make's own default for CC is cc, which ?= would keep.
 ifeq ($(origin CC),default)
@@ -124,6 +126,8 @@ FORTIFY := $(or $(call try,-O2 -include features.h -U_FORTIFY_SOURCE -D_FORTIFY_
 HARDENING := -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) \
 	$(call try,$(if $(filter x86_64,$(ARCH)),-fcf-protection,-mbranch-protection=standard)) \
 	-U_FORTIFY_SOURCE $(if $(filter 1,$(SAN)),,$(filter -D%,$(FORTIFY)))
+# Fat: tests are linked from the same objects, without it.
+LTO_FLAGS := $(if $(filter 1,$(LTO)),$(call try,-flto=auto -ffat-lto-objects))
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 C_FLAGS := -std=gnu17 -D_GNU_SOURCE -fno-common -I. -I$(BUILD) -MMD -MP $(WARNINGS) $(HARDENING) \
@@ -163,7 +167,7 @@ fuzz: $(FUZZERS)
 # ---- What was used last time: two files that change only with their content, so that a changed flag compiles and a
 # ---- source that came or went links again
 
-REMEMBER_flags := $(shell $(CC) --version 2>&1 | head -n 1) $(CC) $(CPPFLAGS) $(CFLAGS) $(C_FLAGS) $(LDFLAGS) \
+REMEMBER_flags := $(shell $(CC) --version 2>&1 | head -n 1) $(CC) $(CPPFLAGS) $(CFLAGS) $(C_FLAGS) $(LTO_FLAGS) $(LDFLAGS) \
 	$(LINK_FLAGS) $(LIBS) $(CLANG) $(BPF_FLAGS) $(FUZZ_FLAGS) $(BPFTOOL) $(LLVM_STRIP) $(addprefix missing-,$(MISSING))
 REMEMBER_objects := $(COMMON_OBJS) $(CMD_OBJS) $(foreach v,$(filter LIBS_% PARTS_%,$(.VARIABLES)),$(v)=$($(v)))
 
@@ -199,7 +203,7 @@ $(TARGET_OBJS) $(TEST_OBJS): | $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h)
 $(COMMON_OBJS) $(CMD_OBJS) $(TARGET_OBJS) $(TEST_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(C_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(C_FLAGS) $(LTO_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/libcommon.a: $(COMMON_OBJS) $(BUILD)/objects
 	$(call say,AR,$@)
@@ -208,7 +212,7 @@ $(BUILD)/libcommon.a: $(COMMON_OBJS) $(BUILD)/objects
 
 $(PROGRAMS): $(BUILD)/%: $$(call objects,$$(call sources_of,$$(@F))) $(BUILD)/libcommon.a $(BUILD)/objects
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LINK_FLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LTO_FLAGS) $(LINK_FLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(LIBS) -o $@
 
 # ---- Tests ----------------------------------------------------------------------------------------------------------
 
