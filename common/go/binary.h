@@ -48,7 +48,8 @@ const char *go_binary_take(struct go_binary *binary, int fd);
 void go_binary_close(struct go_binary *binary);
 
 /* Looks up functions by name, all in one sweep over the table: sets address and size, to 0 where there is none. Where a
- * name occurs twice (an ABI0 wrapper), the larger one wins. Returns how many were found. */
+ * name occurs twice (an ABI0 wrapper), the larger one wins. A package that was built from a vendor folder without modules
+ * (GOPATH mode) is found by its own name: the path to there is not looked at. Returns how many were found. */
 size_t go_functions_find(const struct go_binary *binary, struct go_function *functions, size_t n);
 
 /* The name of the function that an address is in. Reads the file anew: a few pages. */

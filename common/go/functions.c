@@ -138,13 +138,25 @@ static void look_up_name(struct sweep *sweep, const char *name, size_t length, u
 		sweep->places[sweep->n_places++] = (struct place){ (uint32_t)offset, (uint32_t)low };
 }
 
+static const char *find_vendor(const char *from, const char *end)
+{
+	static const char vendor[] = "/vendor/";
+
+	from = memmem(from, (size_t)(end - from), vendor, strlen(vendor));
+	return from ? from + strlen(vendor) : NULL;
+}
+
 /* Looks up all names that end in these bytes; returns how many bytes they are. */
 static size_t look_up_names(struct sweep *sweep, const char *bytes, size_t size, uint64_t offset)
 {
-	const char *name = bytes, *end = bytes + size, *nul;
+	const char *name = bytes, *end = bytes + size, *vendored = find_vendor(bytes, end), *nul;
 
 	while (name < end && (nul = memchr(name, '\0', (size_t)(end - name)))) {
-		look_up_name(sweep, name, (size_t)(nul - name), offset + (uint64_t)(name - bytes));
+		const char *own = name;
+
+		for (; vendored && vendored <= nul; vendored = find_vendor(vendored, end))
+			own = vendored;
+		look_up_name(sweep, own, (size_t)(nul - own), offset + (uint64_t)(name - bytes));
 		name = nul + 1;
 	}
 	return (size_t)(name - bytes);

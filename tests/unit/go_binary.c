@@ -87,9 +87,10 @@ static void check_functions(const struct go_elf *elf, const struct go_binary *bi
 		{ .name = "main.main", .address = 1 },          { .name = "runtime.mstart", .address = 1 },
 		{ .name = "no.such", .address = 1, .size = 1 }, { .name = "runtime.gcStart", .address = 1 },
 		{ .name = "main.main", .address = 1 },          { .name = "", .address = 1 },
-		{ .name = "main.mai", .address = 1 },           { .name = GO_ELF_LONG_NAME, .address = 1 }
+		{ .name = "main.mai", .address = 1 },           { .name = GO_ELF_LONG_NAME, .address = 1 },
+		{ .name = "example.org/c.(*T).run" },           { .name = "c.(*T).run", .address = 1 },
 	};
-	static const size_t truth[] = { 5, 2, SIZE_MAX, 0, 5, SIZE_MAX, SIZE_MAX, 4 };
+	static const size_t truth[] = { 6, 2, SIZE_MAX, 0, 6, SIZE_MAX, SIZE_MAX, 5, 4, SIZE_MAX };
 	size_t n = sizeof(functions) / sizeof(functions[0]), n_found = go_functions_find(binary, functions, n);
 	bool right = true;
 
@@ -101,7 +102,7 @@ static void check_functions(const struct go_elf *elf, const struct go_binary *bi
 
 		right = right && functions[i].address == address && functions[i].size == size;
 	}
-	check(n_found == 5 && right, "%s: functions are found by name", form);
+	check(n_found == 6 && right, "%s: functions are found by name", form);
 }
 
 static void check_names(const struct go_elf *elf, const struct go_binary *binary, const char *form)

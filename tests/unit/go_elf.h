@@ -47,6 +47,8 @@ struct go_elf {
 
 #define GO_ELF_FILLER "a.name.that.nobody.looks.for"
 
+#define GO_ELF_VENDORED "example.org/a/vendor/example.org/b/vendor/example.org/c.(*T).run"
+
 /* A name that stands twice is an ABI0 wrapper's and its function's. */
 static const struct go_elf_function {
 	const char *name;
@@ -54,7 +56,8 @@ static const struct go_elf_function {
 } go_elf_functions[] = {
 	{ "runtime.gcStart", 0x40 }, { "runtime.mstart", 0x10 },
 	{ "runtime.mstart", 0x20 },  { "runtime.startTheWorldWithSema", 0x30 },
-	{ GO_ELF_LONG_NAME, 0x10 },  { "main.main", 0x18 },
+	{ GO_ELF_VENDORED, 0x10 },   { GO_ELF_LONG_NAME, 0x10 },
+	{ "main.main", 0x18 },
 };
 
 enum { GO_ELF_FUNCTIONS = sizeof(go_elf_functions) / sizeof(go_elf_functions[0]) };
