@@ -29,6 +29,7 @@
 #define GO_ARG8(ctx) ((ctx)->r11)
 #define GO_G(ctx) ((ctx)->r14)
 #define GO_PC(ctx) ((ctx)->rip)
+#define GO_SP(ctx) ((ctx)->rsp)
 
 /* The stack check's jbe is taken where CF or ZF is set. */
 static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
@@ -50,6 +51,7 @@ static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
 #define GO_ARG8(ctx) ((ctx)->regs[8])
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
+#define GO_SP(ctx) ((ctx)->sp)
 
 /* The stack check's b.ls is taken where C (bit 29) is clear or Z (bit 30) is set. */
 static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)

@@ -21,8 +21,21 @@ enum trace_probe {
 	PROBE_PANIC,              /* runtime.gopanic */
 	PROBE_GOEXIT,             /* runtime.goexit0 or, where there is one, gdestroy */
 	PROBE_HIJACK,             /* (*conn).hijackLocked */
+	PROBE_GRPC_HEADERS,       /* google.golang.org/grpc: (*http2Server).operateHeaders */
+	PROBE_GRPC_SERVER,        /* (*Server).handleStream */
+	PROBE_GRPC_BELOW,         /* (*serverHandlerTransport).HandleStreams: below net/http */
+	PROBE_GRPC_INVOKE,        /* (*ClientConn).Invoke */
+	PROBE_GRPC_STREAM,        /* (*ClientConn).NewStream */
+	PROBE_GRPC_ATTEMPT,       /* (*clientStream).newAttemptLocked */
+	PROBE_GRPC_CLIENT,        /* (*http2Client).NewStream */
 	PROBE_HTTP_SERVER_END,    /* (*response).finishRequest */
 	PROBE_HTTP2_SERVER_END,   /* (*responseWriter).handlerDone */
+	PROBE_GRPC_RESPONSE,      /* (*Server).sendResponse */
+	PROBE_GRPC_SERVER_END,    /* (*http2Server).WriteStatus */
+	PROBE_GRPC_BELOW_END,     /* (*serverHandlerTransport).WriteStatus */
+	PROBE_GRPC_FINISH,        /* (*clientStream).finish */
+	PROBE_GRPC_INVOKE_END,    /* the rets of (*ClientConn).Invoke */
+	PROBE_GRPC_STREAM_END,    /* the rets of (*ClientConn).NewStream */
 	TRACE_PROBES_MAX,
 };
 
@@ -67,6 +80,8 @@ enum trace_span_flags {
 	SPAN_HAS_STATUS = 1 << 3,
 	SPAN_ERROR = 1 << 4, /* the call returned an error */
 	SPAN_CUT = 1 << 5,   /* a text is shorter than it was, or missing, for want of room */
+	SPAN_RPC = 1 << 6,   /* net/http's, and gRPC is served by its handler */
+	SPAN_HAS_RPC_STATUS = 1 << 7,
 };
 
 #define TRACE_NO_THRESHOLD (~0ULL)
@@ -117,7 +132,8 @@ struct trace_span {
 	__u16 flags;
 	__u16 status; /* with SPAN_HAS_STATUS: HTTP's or gRPC's */
 	__u16 text_size;
-	__u16 reserved2[3];
+	__u16 rpc_status; /* with SPAN_HAS_RPC_STATUS: gRPC's, beside HTTP's */
+	__u16 reserved2[2];
 	__u8 text[TRACE_TEXT_SIZE + TRACE_TEXT_MAX]; /* the second part is room for the last one, never filled */
 };
 
@@ -152,6 +168,8 @@ enum found_header {
 	FOUND_B3_SAMPLED,
 	FOUND_B3_FLAGS,
 	FOUND_USER_AGENT,
+	FOUND_PATH, /* gRPC's: the method */
+	FOUND_AUTHORITY,
 	FOUND_WANTED, /* and those of --header, in their order */
 	FOUND_MAX = FOUND_WANTED + TRACE_HEADERS_MAX,
 };

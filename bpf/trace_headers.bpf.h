@@ -298,10 +298,11 @@ __attribute__((noinline)) int parent_read(__u32 source)
 	return length ? b3_parse(scratch->b3, length, parent) : PARENT_NONE;
 }
 
+enum { PARENT_HEADERS = (1 << FOUND_USER_AGENT) - 1 - (1 << FOUND_TRACESTATE) };
+
 /* The caller's span: traceparent, else b3, else X-B3-*. scratch->parent.flags holds what was said of sampling. */
 static __always_inline enum parent_result parent_find(struct scratch *scratch, __u8 *source)
 {
-	enum { PARENT_HEADERS = (1 << FOUND_USER_AGENT) - 1 - (1 << FOUND_TRACESTATE) };
 	enum parent_result result = PARENT_NONE;
 
 	scratch->parent.flags = 0;
@@ -383,16 +384,23 @@ static __always_inline bool span_is_sampled(struct scratch *scratch, bool has_pa
 	return true;
 }
 
+/* The ids of a span that has no parent. */
+static __always_inline void span_set_root(struct trace_span *span)
+{
+	__u64 ids[3] = { random_u64(), random_u64() | 1, random_u64() | 1 };
+
+	__builtin_memcpy(span->trace_id, ids, sizeof(span->trace_id));
+	__builtin_memcpy(span->span_id, &ids[2], sizeof(span->span_id));
+}
+
 /* Fills in a server span's ids from the headers that were found, and says whether it is to be kept. */
 static __always_inline bool span_set_parent(struct scratch *scratch)
 {
 	struct trace_span *span = &scratch->open.span;
-	__u64 ids[3] = { random_u64(), random_u64() | 1, random_u64() | 1 };
 	__u8 source = SOURCE_NEW;
 	bool has_parent = parent_find(scratch, &source) == PARENT_FOUND;
 
-	__builtin_memcpy(span->trace_id, ids, sizeof(span->trace_id));
-	__builtin_memcpy(span->span_id, &ids[2], sizeof(span->span_id));
+	span_set_root(span);
 	if (has_parent) {
 		span->parent_source = source;
 		__builtin_memcpy(span->trace_id, scratch->parent.trace_id, sizeof(span->trace_id));

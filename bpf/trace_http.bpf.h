@@ -5,7 +5,7 @@
 #ifndef OTB_TRACE_HTTP_BPF_H
 #define OTB_TRACE_HTTP_BPF_H
 
-#include "bpf/trace_headers.bpf.h"
+#include "bpf/trace_grpc.bpf.h"
 
 /* The data word of a Go interface. */
 static __always_inline __u64 interface_read(__u64 object, __s32 offset)
@@ -293,6 +293,8 @@ int goexit(GO_CONTEXT *ctx)
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
 	context_forget(&place, g);
+	if (place.binary->follows)
+		call_forget(&place, g);
 	key = span_key(&place, g, SLOT_SERVER);
 	open = bpf_map_lookup_elem(&spans, &key);
 	if (!open)

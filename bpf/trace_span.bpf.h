@@ -53,6 +53,8 @@ struct open_span {
 	__u64 request; /* *net/http.Request of a server's span */
 	__u64 url;     /* of that; 0: the request is certain to be there until the end */
 	__u64 has_route;
+	__u64 inner;      /* gRPC's client: see trace_grpc.bpf.h */
+	__u64 is_sampled; /* gRPC's server: it will be a span as soon as its goroutine is known */
 	struct trace_span span;
 };
 
@@ -203,6 +205,17 @@ static __always_inline void context_forget(const struct place *place, __u64 g)
 		bpf_map_delete_elem(&contexts, &key);
 }
 
+/* Copies the span that a goroutine is in. False where it is in none. */
+static __always_inline bool context_find(const struct place *place, __u64 g, struct context *context)
+{
+	struct trace_span_key key = span_key(place, g, SLOT_SERVER);
+	const struct context *own = bpf_map_lookup_elem(&contexts, &key);
+
+	if (own)
+		*context = *own;
+	return own;
+}
+
 /* ---- the process's memory ---- */
 
 static __always_inline struct go_string string_read(__u64 address)
@@ -292,7 +305,8 @@ static __always_inline void span_emit(const struct place *place, struct trace_sp
 	__u64 size = __builtin_offsetof(struct trace_span, text) + (span->text_size & (2 * TRACE_TEXT_SIZE - 1));
 
 	counter_add(COUNTER_SEEN, 1);
-	span->end_ns = bpf_ktime_get_ns();
+	if (!span->end_ns)
+		span->end_ns = bpf_ktime_get_ns();
 	span->process_start_ns = place->process->start_ns;
 	go_event_set(&span->head, TRACE_SPAN, place->pid, place->index);
 	if (size > sizeof(*span))

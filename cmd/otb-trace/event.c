@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/otb-trace/rpc.h"
 #include "cmd/otb-trace/span_name.h"
 #include "cmd/otb-trace/url.h"
 #include "common/record/threshold.h"
@@ -38,6 +39,9 @@ const char *const event_field_names[] = {
 	"network_local_port",
 	"network_protocol_version",
 	"user_agent_original",
+	"rpc_system",
+	"rpc_method",
+	"rpc_response_status_code",
 	"error_type",
 	"tracestate",
 	"sampling_threshold",
@@ -139,12 +143,21 @@ static const char *method_of(const struct span *span)
 	return http_method(span->texts[TEXT_METHOD].data, span->texts[TEXT_METHOD].length);
 }
 
-/* By the semantic conventions: method and route, never the path. */
+/* By the semantic conventions: method and route, never the path; of an RPC its method. */
+static size_t name_of(const struct span *span, char name[SPAN_NAME_SIZE])
+{
+	struct span_text route = route_of(span), method = { 0 };
+
+	if (!rpc_is(span))
+		return span_name_http(method_of(span), route.data, route.length, name);
+	method.data = rpc_method_of(span, &method.length);
+	return span_name_rpc("grpc", method.data, method.length, name);
+}
+
 static void add_name(struct record *record, const struct span *span)
 {
-	struct span_text route = route_of(span);
 	char name[SPAN_NAME_SIZE];
-	size_t length = span_name_http(method_of(span), route.data, route.length, name);
+	size_t length = name_of(span, name);
 
 	record_add_bytes(record, "name", name, length);
 }
@@ -212,13 +225,44 @@ static void add_server(struct record *record, const struct span *span)
 	add_network(record, span);
 }
 
-/* error.type: what ended the request, else a status that says that the server failed. */
-static void add_error_type(struct record *record, const struct trace_span *event)
+/* Where gRPC speaks HTTP/2 itself. */
+static void add_rpc_network(struct record *record, const struct span *span)
 {
-	char status[8];
+	const struct trace_span *event = span->event;
+
+	add_server_address(record, span, "");
+	if (event->peer.ip_length)
+		add_socket_address(record, &event->peer, "network_peer_address", "network_peer_port");
+	if (event->local.ip_length)
+		add_socket_address(record, &event->local, "network_local_address", "network_local_port");
+	record_add_text(record, "network_protocol_version", "2");
+}
+
+static void add_rpc(struct record *record, const struct span *span)
+{
+	char text[RPC_STATUS_SIZE];
+	const char *status = rpc_status(span, text);
+	size_t length = 0;
+	const char *method = rpc_method_of(span, &length);
+
+	record_add_text(record, "rpc_system", "grpc");
+	add_part(record, "rpc_method", method, length, rpc_path(span)->cut);
+	if (status)
+		record_add_text(record, "rpc_response_status_code", status);
+}
+
+/* error.type: what ended the request, else a status that says that the server failed. */
+static void add_error_type(struct record *record, const struct span *span)
+{
+	const struct trace_span *event = span->event;
+	char status[RPC_STATUS_SIZE];
+	const char *error = rpc_is(span) ? rpc_error(span, status) : NULL;
 
 	if (event->flags & SPAN_PANICKED) {
 		record_add_text(record, "error_type", "panic");
+	} else if (rpc_is(span)) {
+		if (error)
+			record_add_text(record, "error_type", error);
 	} else if (event->flags & SPAN_HAS_STATUS && event->status >= 500) {
 		snprintf(status, sizeof(status), "%u", event->status);
 		record_add_text(record, "error_type", status);
@@ -244,9 +288,14 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 	add_name(record, span);
 	add_process(record, span);
 	add_times(record, span);
-	add_server(record, span);
+	if (span->event->protocol == TRACE_GRPC)
+		add_rpc_network(record, span);
+	else
+		add_server(record, span);
 	add_span_text(record, "user_agent_original", span, TEXT_USER_AGENT);
-	add_error_type(record, span->event);
+	if (rpc_is(span))
+		add_rpc(record, span);
+	add_error_type(record, span);
 	for (unsigned int i = 0; i < options->n_headers; i++)
 		add_span_text(record, options->header_fields[i], span, (enum trace_text)(TEXT_HEADER + i));
 	add_sampling(record, span);
@@ -272,7 +321,7 @@ void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
 void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns)
 {
 	const struct trace_span *event = span->event;
-	const struct span_text *path = &span->texts[TEXT_PATH];
+	const struct span_text *path = rpc_path(span);
 
 	table_set_time(table, AT, wall_ns);
 	table_set(table, PID, "%u", event->head.pid);
@@ -281,7 +330,8 @@ void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns
 	table_set_duration(table, DURATION, event->end_ns - event->start_ns);
 	if (event->flags & SPAN_HAS_STATUS)
 		table_set(table, STATUS, "%u", event->status);
-	table_set(table, NAME, "%s %.*s", method_of(span), (int)path->length, path->data ? path->data : "");
+	table_set(table, NAME, "%s %.*s", event->protocol == TRACE_GRPC ? "RPC" : method_of(span), (int)path->length,
+		  path->data ? path->data : "");
 	if (span->texts[TEXT_PEER].data)
 		table_set(table, PEER, "%.*s", (int)span->texts[TEXT_PEER].length, span->texts[TEXT_PEER].data);
 }

@@ -29,6 +29,8 @@ __u64 headers_name(struct trace_header_name *names, const char *const *wanted, u
 		[FOUND_B3_SAMPLED] = "x-b3-sampled",
 		[FOUND_B3_FLAGS] = "x-b3-flags",
 		[FOUND_USER_AGENT] = "user-agent",
+		[FOUND_PATH] = ":path",
+		[FOUND_AUTHORITY] = ":authority",
 	};
 	__u64 lengths = 0;
 

@@ -15,6 +15,9 @@ struct probe_function {
 	const char *name;
 };
 
+#define GRPC "google.golang.org/grpc."
+#define GRPC_TRANSPORT "google.golang.org/grpc/internal/transport."
+
 static const struct probe_function probe_functions[] = {
 	{ PROBE_STOP_THE_WORLD, "runtime.stopTheWorldWithSema" },
 	{ PROBE_START_THE_WORLD, "runtime.startTheWorldWithSema" },
@@ -27,10 +30,25 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_GOEXIT, "runtime.gdestroy" },
 	{ PROBE_GOEXIT, "runtime.goexit0" },
 	{ PROBE_HIJACK, "net/http.(*conn).hijackLocked" },
+	{ PROBE_GRPC_HEADERS, GRPC_TRANSPORT "(*http2Server).operateHeaders" },
+	{ PROBE_GRPC_SERVER, GRPC "(*Server).handleStream" },
+	{ PROBE_GRPC_BELOW, GRPC_TRANSPORT "(*serverHandlerTransport).HandleStreams" },
+	{ PROBE_GRPC_INVOKE, GRPC "(*ClientConn).Invoke" },
+	{ PROBE_GRPC_STREAM, GRPC "(*ClientConn).NewStream" },
+	{ PROBE_GRPC_ATTEMPT, GRPC "(*clientStream).newAttemptLocked" },
+	{ PROBE_GRPC_CLIENT, GRPC_TRANSPORT "(*http2Client).NewStream" },
 	{ PROBE_HTTP_SERVER_END, "net/http.(*response).finishRequest" },
 	{ PROBE_HTTP2_SERVER_END, "net/http.(*http2responseWriter).handlerDone" },
 	{ PROBE_HTTP2_SERVER_END, "golang.org/x/net/http2.(*responseWriter).handlerDone" },
 	{ PROBE_HTTP2_SERVER_END, "net/http/internal/http2.(*responseWriter).handlerDone" },
+	{ PROBE_GRPC_RESPONSE, GRPC "(*Server).sendResponse" },
+	{ PROBE_GRPC_SERVER_END, GRPC_TRANSPORT "(*http2Server).WriteStatus" },
+	{ PROBE_GRPC_SERVER_END, GRPC_TRANSPORT "(*http2Server).writeStatus" },
+	{ PROBE_GRPC_BELOW_END, GRPC_TRANSPORT "(*serverHandlerTransport).WriteStatus" },
+	{ PROBE_GRPC_BELOW_END, GRPC_TRANSPORT "(*serverHandlerTransport).writeStatus" },
+	{ PROBE_GRPC_FINISH, GRPC "(*clientStream).finish" },
+	{ PROBE_GRPC_INVOKE_END, GRPC "(*ClientConn).Invoke" },
+	{ PROBE_GRPC_STREAM_END, GRPC "(*ClientConn).NewStream" },
 };
 
 enum { PROBE_FUNCTIONS = sizeof(probe_functions) / sizeof(probe_functions[0]) };
@@ -47,8 +65,21 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_PANIC] = bpf->progs.panic,
 		[PROBE_GOEXIT] = bpf->progs.goexit,
 		[PROBE_HIJACK] = bpf->progs.hijack,
+		[PROBE_GRPC_HEADERS] = bpf->progs.grpc_headers,
+		[PROBE_GRPC_SERVER] = bpf->progs.grpc_server,
+		[PROBE_GRPC_BELOW] = bpf->progs.grpc_below,
+		[PROBE_GRPC_INVOKE] = bpf->progs.grpc_invoke,
+		[PROBE_GRPC_STREAM] = bpf->progs.grpc_stream,
+		[PROBE_GRPC_ATTEMPT] = bpf->progs.grpc_attempt,
+		[PROBE_GRPC_CLIENT] = bpf->progs.grpc_client,
 		[PROBE_HTTP_SERVER_END] = bpf->progs.http_server_end,
 		[PROBE_HTTP2_SERVER_END] = bpf->progs.http2_server_end,
+		[PROBE_GRPC_RESPONSE] = bpf->progs.grpc_response,
+		[PROBE_GRPC_SERVER_END] = bpf->progs.grpc_server_end,
+		[PROBE_GRPC_BELOW_END] = bpf->progs.grpc_below_end,
+		[PROBE_GRPC_FINISH] = bpf->progs.grpc_finish,
+		[PROBE_GRPC_INVOKE_END] = bpf->progs.grpc_invoke_end,
+		[PROBE_GRPC_STREAM_END] = bpf->progs.grpc_stream_end,
 	};
 
 	go_probes_configure(probes, bpf->obj, programs, TRACE_PROBES_MAX);
@@ -68,6 +99,34 @@ static bool is_superseded(const struct trace_binary *config, const struct probe_
 	return function->probe == PROBE_STOP_THE_WORLD && config->head.convention >= CONVENTION_START;
 }
 
+static uint64_t add_place(struct go_places *places, const struct go_binary *binary, enum trace_probe probe,
+			  const struct go_function *function)
+{
+	bool at_returns = probe == PROBE_GRPC_INVOKE_END || probe == PROBE_GRPC_STREAM_END;
+
+	return (at_returns ? go_place_returns : go_place_entry)(places, probe, binary, function);
+}
+
+/* What begins and would not be seen to end is not to begin. */
+static void drop_endless(struct go_places *places, struct trace_binary *config)
+{
+	static const struct {
+		enum trace_probe begin, end;
+	} pairs[] = {
+		{ PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER },    { PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER_END },
+		{ PROBE_GRPC_BELOW, PROBE_GRPC_BELOW_END },   { PROBE_GRPC_INVOKE, PROBE_GRPC_INVOKE_END },
+		{ PROBE_GRPC_STREAM, PROBE_GRPC_STREAM_END }, { PROBE_GRPC_STREAM, PROBE_GRPC_ATTEMPT },
+		{ PROBE_GRPC_STREAM, PROBE_GRPC_FINISH },
+	};
+
+	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (config->sites[pairs[i].end])
+			continue;
+		places->of[pairs[i].begin].n = 0;
+		config->sites[pairs[i].begin] = 0;
+	}
+}
+
 static void find_places(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
 {
 	struct go_function functions[PROBE_FUNCTIONS] = { 0 };
@@ -81,10 +140,12 @@ static void find_places(struct go_places *places, struct trace_binary *config, c
 
 		if (is_superseded(config, function))
 			continue;
-		site = go_place_entry(places, function->probe, binary, &functions[i]);
+		site = add_place(places, binary, function->probe, &functions[i]);
 		if (!config->sites[function->probe])
 			config->sites[function->probe] = site;
 	}
+	drop_endless(places, config);
+	config->follows = config->sites[PROBE_GRPC_INVOKE] || config->sites[PROBE_GRPC_STREAM];
 }
 
 /* ---- what the kernel side has to know ---- */
@@ -165,9 +226,10 @@ static void describe(struct trace_binary *config, const struct go_binary *binary
 /* A span takes a begin and an end. */
 static bool is_enough(const struct trace_binary *config, const char *path, bool loudly)
 {
-	if (config->sites[PROBE_HTTP_SERVER] && config->sites[PROBE_HTTP_SERVER_END])
+	if ((config->sites[PROBE_HTTP_SERVER] && config->sites[PROBE_HTTP_SERVER_END]) ||
+	    config->sites[PROBE_GRPC_HEADERS] || config->follows)
 		return true;
-	diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' serves and makes no requests by net/http", path);
+	diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' serves and makes no requests by net/http or gRPC", path);
 	return false;
 }
 
