@@ -34,7 +34,7 @@ def join(spans, handled):
     serves one request after the other."""
     found = by_id((s for s in spans if ID in s), ID)
     without = by_id((s for s in spans if ID not in s), "goroutine_id")
-    crowded = by_id((h for h in handled if h["headers"] > HEADERS_MAX), "goroutine_id")
+    crowded = by_id((h for h in handled if h["headers"] > HEADERS_MAX and h["id"] not in found), "goroutine_id")
     for goroutine, requests in crowded.items():
         rest = sorted(without.get(goroutine, []), key=lambda s: s["time"])
         for request, span in zip(sorted(requests, key=lambda h: h["start_ns"]), rest):

@@ -18,7 +18,7 @@ func Method(name string) string {
 type Order struct {
 	Code   uint32 `json:"code,omitempty"`   // status to end with
 	Chunks int    `json:"chunks,omitempty"` // answers to send, ServerStream
-	How    string `json:"how,omitempty"`    // "wait": until the client is gone; "panic"; "self", "fan": call on
+	How    string `json:"how,omitempty"`    // "wait" for the client to go, "stay" beyond that, "panic"; "self", "fan": call on
 }
 
 // An Answer is the message that the server sends.

@@ -104,7 +104,7 @@ func (r *rpc) gone(random *rand.Rand) {
 	r.method, r.send = echo.Method("Unary"), 1
 	switch random.Intn(4) {
 	case 0:
-		r.outcome, r.code, r.order.How = expiredOutcome, codes.DeadlineExceeded, "wait"
+		r.outcome, r.code, r.order.How = expiredOutcome, codes.DeadlineExceeded, []string{"wait", "stay"}[random.Intn(2)]
 	case 1:
 		r.outcome, r.code, r.method = leftOutcome, codes.Canceled, echo.Method("ServerStream")
 		r.order.How, r.order.Chunks = "wait", 1

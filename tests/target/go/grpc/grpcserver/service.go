@@ -59,6 +59,9 @@ type call struct {
 	End         int64  `json:"end_ns"`
 }
 
+// stay is how long a handler goes on that does not look whether its client has gone.
+const stay = 200 * time.Millisecond
+
 type service struct {
 	log          *truth.Log
 	count, ended int64
@@ -185,6 +188,8 @@ func (s *service) follow(ctx context.Context, order *echo.Order) error {
 	case "wait":
 		<-ctx.Done()
 		return status.FromContextError(ctx.Err()).Err()
+	case "stay":
+		time.Sleep(stay)
 	case "panic":
 		panic("as asked for")
 	case "self":
