@@ -14,6 +14,7 @@
 enum trace_probe {
 	PROBE_STOP_THE_WORLD,     /* runtime.stopTheWorldWithSema: to 1.21 */
 	PROBE_START_THE_WORLD,    /* runtime.startTheWorldWithSema */
+	PROBE_STATUS,             /* runtime.casgstatus: --sched */
 	PROBE_HTTP_SERVER,        /* net/http.serverHandler.ServeHTTP */
 	PROBE_HTTP2_SERVER,       /* (*serverConn).runHandler with a *Request */
 	PROBE_HTTP2_SERVER_27,    /* the same with a *ServerRequest, from 1.27 on */
@@ -36,6 +37,14 @@ enum trace_probe {
 	PROBE_GRPC_FINISH,        /* (*clientStream).finish */
 	PROBE_GRPC_INVOKE_END,    /* the rets of (*ClientConn).Invoke */
 	PROBE_GRPC_STREAM_END,    /* the rets of (*ClientConn).NewStream */
+	PROBE_SQL_QUERY,          /* database/sql.(*DB).queryDC */
+	PROBE_SQL_EXEC,           /* (*DB).execDC */
+	PROBE_SQL_PREPARED,       /* (*Stmt).QueryContext and ExecContext */
+	PROBE_SQL_PREPARED_QUERY, /* rowsiFromStatement */
+	PROBE_SQL_PREPARED_EXEC,  /* resultFromStatement */
+	PROBE_SQL_ROWS,           /* (*Rows).initContextClose: a query has its rows */
+	PROBE_SQL_RELEASE_POOL,   /* (*driverConn).releaseConn: the pool has its connection back */
+	PROBE_SQL_RELEASE_HELD,   /* the same of a connection that a Tx or a Conn goes on to hold */
 	TRACE_PROBES_MAX,
 };
 
@@ -56,7 +65,8 @@ struct trace_binary {
 	__s32 net_conn_fd, netfd_laddr, netfd_raddr, tcpaddr_ip, tcpaddr_port, tls_conn_conn;
 	__s32 h2_writer_rws, h2_rws_status, h2_rws_req;
 	__u32 has_swiss_maps; /* Go 1.24 and later, but for GOEXPERIMENT=noswissmap */
-	__u32 follows;        /* goroutines are followed: there are functions that make client spans */
+	__u32 calls;          /* there are functions that make client spans */
+	__u32 follows;        /* goroutines are followed: client spans have server spans to be in */
 };
 
 enum trace_event { TRACE_SPAN = GO_EVENT_EXEC + 1, TRACE_STOP };
@@ -82,9 +92,11 @@ enum trace_span_flags {
 	SPAN_CUT = 1 << 5,   /* a text is shorter than it was, or missing, for want of room */
 	SPAN_RPC = 1 << 6,   /* net/http's, and gRPC is served by its handler */
 	SPAN_HAS_RPC_STATUS = 1 << 7,
+	SPAN_ERROR_POINTER = 1 << 8, /* the error is of a pointer's type */
 };
 
 #define TRACE_NO_THRESHOLD (~0ULL)
+#define TRACE_NO_TIME (~0ULL)
 
 enum { TRACE_TEXT_SIZE = 1024, TRACE_TEXT_MAX = 512, TRACE_HEADERS_MAX = 8, TRACE_HEADER_NAME_SIZE = 64 };
 
@@ -126,8 +138,10 @@ struct trace_span {
 	__u8 parent_span_id[8];
 	__u64 threshold; /* with which it was sampled; TRACE_NO_THRESHOLD: not, or not known */
 	__u64 callee;    /* SQL: an address in the file, inside of a method of the driver; 0: not known */
+	__u64 error;     /* the same, of a method of the error that the call returned */
 	struct trace_address local, peer; /* as the socket has them */
 	__u64 process_start_ns;           /* of the process, since boot; 0: not known */
+	__u64 runnable_ns;                /* its goroutine was ready to run, and did not; TRACE_NO_TIME: not known */
 	__u8 kind, protocol, parent_source, reserved;
 	__u16 flags;
 	__u16 status; /* with SPAN_HAS_STATUS: HTTP's or gRPC's */
@@ -156,6 +170,7 @@ struct trace_span_key {
 struct trace_options {
 	__u32 samples; /* else every request is a span */
 	__u32 wants_query;
+	__u32 wants_sched;
 };
 
 /* The headers that are looked for; trace_header_name by these numbers. */
@@ -184,6 +199,6 @@ struct trace_header_name {
 _Static_assert(sizeof(struct trace_stop) == 48, "wire struct");
 _Static_assert(sizeof(struct trace_text_head) == 4, "wire struct");
 _Static_assert(sizeof(struct trace_address) == 20, "wire struct");
-_Static_assert(__builtin_offsetof(struct trace_span, text) == 168, "wire struct");
+_Static_assert(__builtin_offsetof(struct trace_span, text) == 184, "wire struct");
 
 #endif

@@ -16,7 +16,7 @@
 #ifndef OTB_TRACE_GRPC_BPF_H
 #define OTB_TRACE_GRPC_BPF_H
 
-#include "bpf/trace_headers.bpf.h"
+#include "bpf/trace_goroutine.bpf.h"
 
 /* Reads what may not be what it is taken for; a fault tells that it is not. */
 static __always_inline bool peek(void *to, __u32 size, __u64 address)
@@ -404,24 +404,6 @@ static __always_inline __u64 stack_depth(const GO_CONTEXT *ctx)
 	return go_read_u64(GO_G(ctx) + 8) - GO_SP(ctx);
 }
 
-/* Fills in the ids of scratch->open.span, a client's, from what its goroutine is in, and says whether it is to be kept. */
-static __always_inline bool client_set_parent(const struct place *place, struct scratch *scratch, __u64 g)
-{
-	struct trace_span *span = &scratch->open.span;
-	struct context context;
-
-	span_set_root(span);
-	if (!context_find(place, g, &context)) {
-		scratch->parent.flags = 0;
-		return span_is_sampled(scratch, false);
-	}
-	span->parent_source = SOURCE_GOROUTINE;
-	span->threshold = context.threshold;
-	__builtin_memcpy(span->trace_id, context.trace_id, sizeof(span->trace_id));
-	__builtin_memcpy(span->parent_span_id, context.span_id, sizeof(span->parent_span_id));
-	return context.is_sampled;
-}
-
 /* A call is over without a return. A stream that there is by then goes on. */
 static __always_inline void call_forget(const struct place *place, __u64 g)
 {
@@ -469,7 +451,7 @@ static __always_inline int call_begin(GO_CONTEXT *ctx, __u64 data, __u64 length,
 	if (!scratch)
 		return 0;
 	span_begin(&scratch->open.span, SPAN_KIND_CLIENT, TRACE_GRPC);
-	if (!client_set_parent(&place, scratch, g))
+	if (!client_set_parent(&place, scratch, g, SLOT_RPC_CLIENT))
 		return 0;
 	scratch->open.span.goroutine_id = field_read(g, place.binary->head.g_goid);
 	text_add(&scratch->open.span, TEXT_RPC_METHOD, &method);

@@ -384,15 +384,6 @@ static __always_inline bool span_is_sampled(struct scratch *scratch, bool has_pa
 	return true;
 }
 
-/* The ids of a span that has no parent. */
-static __always_inline void span_set_root(struct trace_span *span)
-{
-	__u64 ids[3] = { random_u64(), random_u64() | 1, random_u64() | 1 };
-
-	__builtin_memcpy(span->trace_id, ids, sizeof(span->trace_id));
-	__builtin_memcpy(span->span_id, &ids[2], sizeof(span->span_id));
-}
-
 /* Fills in a server span's ids from the headers that were found, and says whether it is to be kept. */
 static __always_inline bool span_set_parent(struct scratch *scratch)
 {

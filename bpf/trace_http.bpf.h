@@ -207,8 +207,7 @@ static __always_inline void server_end(const struct place *place, __u64 g, __u64
 		span_set_status(&open->span, go_read_u64(status_at + status_offset));
 	open->span.flags &= ~SPAN_PANICKED; /* it was recovered */
 	route_add(place, open);
-	span_emit(place, &open->span);
-	bpf_map_delete_elem(&spans, &key);
+	span_close(place, &key, open);
 }
 
 /* From 1.27 on, (*responseWriterState).writeHeader: the earliest place at which a handler is known to have been found. */
@@ -286,8 +285,6 @@ SEC("uprobe")
 int goexit(GO_CONTEXT *ctx)
 {
 	struct place place;
-	struct trace_span_key key;
-	struct open_span *open;
 	__u64 g = GO_ARG0(ctx);
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
@@ -295,12 +292,11 @@ int goexit(GO_CONTEXT *ctx)
 	context_forget(&place, g);
 	if (place.binary->follows)
 		call_forget(&place, g);
-	key = span_key(&place, g, SLOT_SERVER);
-	open = bpf_map_lookup_elem(&spans, &key);
-	if (!open)
+	span_abandon(&place, g, SLOT_SERVER);
+	if (!place.binary->calls)
 		return 0;
-	span_emit(&place, &open->span);
-	bpf_map_delete_elem(&spans, &key);
+	for (__u32 slot = SLOT_CLIENT; slot <= SLOT_SQL; slot++)
+		span_abandon(&place, g, slot);
 	return 0;
 }
 

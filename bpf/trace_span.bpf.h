@@ -53,8 +53,11 @@ struct open_span {
 	__u64 request; /* *net/http.Request of a server's span */
 	__u64 url;     /* of that; 0: the request is certain to be there until the end */
 	__u64 has_route;
-	__u64 inner;      /* gRPC's client: see trace_grpc.bpf.h */
-	__u64 is_sampled; /* gRPC's server: it will be a span as soon as its goroutine is known */
+	__u64 inner;        /* gRPC's client: see trace_grpc.bpf.h */
+	__u64 is_sampled;   /* gRPC's server: it will be a span as soon as its goroutine is known */
+	__u64 runnable_ns;  /* of its goroutine, when it began; TRACE_NO_TIME: not known */
+	__u64 is_outermost; /* the goroutine's time is kept for as long as it is open */
+	__u64 attempts;     /* of a query, that have failed for a bad connection: the last of them at span.end_ns */
 	struct trace_span span;
 };
 
@@ -150,6 +153,50 @@ static __always_inline struct trace_span_key span_key(const struct place *place,
 	return (struct trace_span_key){ g, place->pid, process_incarnation(place) << 2 | slot };
 }
 
+/* ---- goroutines that are ready and do not run: --sched ---- */
+
+struct sched_key {
+	__u64 g;
+	__u32 pid, reserved;
+};
+
+struct sched {
+	__u64 runnable_ns; /* since this was made */
+	__u64 since_ns;    /* it has been ready; 0: it is not */
+};
+
+/* Of the goroutines that are in a span. What a process leaves when it ends gives way to others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sched_key);
+	__type(value, struct sched);
+} scheds SEC(".maps");
+
+static __always_inline void sched_begin(__u32 pid, __u64 g, struct open_span *open)
+{
+	struct sched_key key = { g, pid, 0 };
+	struct sched fresh = { 0, 0 }, *sched = bpf_map_lookup_elem(&scheds, &key);
+
+	open->is_outermost = !sched;
+	if (sched)
+		open->runnable_ns = sched->runnable_ns;
+	else if (!bpf_map_update_elem(&scheds, &key, &fresh, BPF_ANY))
+		open->runnable_ns = 0;
+}
+
+static __always_inline void sched_end(__u32 pid, __u64 g, struct open_span *open)
+{
+	struct sched_key key = { g, pid, 0 };
+	struct sched *sched = bpf_map_lookup_elem(&scheds, &key);
+
+	if (!sched || open->runnable_ns == TRACE_NO_TIME || sched->runnable_ns < open->runnable_ns)
+		return;
+	open->span.runnable_ns = sched->runnable_ns - open->runnable_ns;
+	if (open->is_outermost)
+		bpf_map_delete_elem(&scheds, &key);
+}
+
 /* ---- what a goroutine is in ---- */
 
 /* Of a goroutine that is in a span: the span. Of one that was started there, or further down: where to find it. */
@@ -201,19 +248,9 @@ static __always_inline void context_forget(const struct place *place, __u64 g)
 {
 	struct trace_span_key key = span_key(place, g, SLOT_SERVER);
 
-	if (place->binary->follows)
+	/* Most have none, and a look takes no lock. */
+	if (place->binary->follows && bpf_map_lookup_elem(&contexts, &key))
 		bpf_map_delete_elem(&contexts, &key);
-}
-
-/* Copies the span that a goroutine is in. False where it is in none. */
-static __always_inline bool context_find(const struct place *place, __u64 g, struct context *context)
-{
-	struct trace_span_key key = span_key(place, g, SLOT_SERVER);
-	const struct context *own = bpf_map_lookup_elem(&contexts, &key);
-
-	if (own)
-		*context = *own;
-	return own;
 }
 
 /* ---- the process's memory ---- */
@@ -291,11 +328,24 @@ static __always_inline void span_begin(struct trace_span *span, __u32 kind, __u3
 	span->protocol = (__u8)protocol;
 }
 
+/* A trace's first span, as long as it is not known to have a parent. */
+static __always_inline void span_set_root(struct trace_span *span)
+{
+	__u64 ids[3] = { random_u64(), random_u64() | 1, random_u64() | 1 };
+
+	span->parent_source = SOURCE_NEW;
+	__builtin_memcpy(span->trace_id, ids, sizeof(span->trace_id));
+	__builtin_memcpy(span->span_id, &ids[2], sizeof(span->span_id));
+}
+
 /* Keeps a span that is complete but for its end. */
 static __always_inline void span_open(const struct place *place, __u64 g, enum span_slot slot, struct open_span *open)
 {
 	struct trace_span_key key = span_key(place, g, slot);
 
+	open->runnable_ns = TRACE_NO_TIME;
+	if (options.wants_sched)
+		sched_begin(place->pid, g, open);
 	if (bpf_map_update_elem(&spans, &key, open, BPF_ANY))
 		counter_add(COUNTER_LOST_MAP, 1);
 }
@@ -313,6 +363,31 @@ static __always_inline void span_emit(const struct place *place, struct trace_sp
 		return;
 	if (bpf_ringbuf_output(&ring, span, size, ring_flags()))
 		counter_add(COUNTER_LOST_RINGBUF, 1);
+}
+
+/* Emits an open span, and forgets it. */
+static __always_inline void span_close(const struct place *place, const struct trace_span_key *key,
+				       struct open_span *open)
+{
+	open->span.runnable_ns = TRACE_NO_TIME;
+	if (options.wants_sched)
+		sched_end(key->pid, key->g, open);
+	/* It has ended before, and nobody looked then. */
+	if (open->span.end_ns)
+		open->span.runnable_ns = TRACE_NO_TIME;
+	span_emit(place, &open->span);
+	bpf_map_delete_elem(&spans, key);
+}
+
+/* Ends a goroutine's span whose own end was not seen, if there is one. */
+static __always_inline void span_abandon(const struct place *place, __u64 g, enum span_slot slot)
+{
+	struct trace_span_key key = span_key(place, g, slot);
+	struct open_span *open = bpf_map_lookup_elem(&spans, &key);
+
+	if (!open)
+		return;
+	span_close(place, &key, open);
 }
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/otb-trace/driver.h"
+#include "cmd/otb-trace/error_type.h"
 #include "cmd/otb-trace/rpc.h"
 #include "cmd/otb-trace/span_name.h"
 #include "cmd/otb-trace/url.h"
@@ -24,6 +26,7 @@ const char *const event_field_names[] = {
 	"goroutine_id",
 	"duration_ns",
 	"gc_stw_ns",
+	"runnable_ns",
 	"http_request_method",
 	"http_request_method_original",
 	"url_path",
@@ -42,6 +45,8 @@ const char *const event_field_names[] = {
 	"rpc_system",
 	"rpc_method",
 	"rpc_response_status_code",
+	"db_system_name",
+	"db_query_text",
 	"error_type",
 	"tracestate",
 	"sampling_threshold",
@@ -125,6 +130,8 @@ static void add_times(struct record *record, const struct span *span)
 	record_add_uint(record, "duration_ns", span->event->end_ns - span->event->start_ns);
 	if (span->has_gc_stw)
 		record_add_uint(record, "gc_stw_ns", span->gc_stw_ns);
+	if (span->event->runnable_ns != TRACE_NO_TIME)
+		record_add_uint(record, "runnable_ns", span->event->runnable_ns);
 }
 
 /* The route of ServeMux's pattern, or of another router. */
@@ -143,11 +150,38 @@ static const char *method_of(const struct span *span)
 	return http_method(span->texts[TEXT_METHOD].data, span->texts[TEXT_METHOD].length);
 }
 
+/* A query without its literals. */
+struct redacted {
+	char text[TRACE_TEXT_SIZE];
+	size_t length;
+};
+
+static void redact(struct redacted *redacted, const struct span *span)
+{
+	const struct span_text *query = &span->texts[TEXT_DB_QUERY];
+	const char *system = strcmp(span->db_system, DRIVER_OTHER) ? span->db_system : NULL;
+
+	redacted->length = query_redact(system, query->data, query->length, redacted->text);
+}
+
+/* By the redacted text in any case: names are counted. */
+static size_t query_name_of(const struct span *span, char name[SPAN_NAME_SIZE])
+{
+	struct query_operation operation;
+	struct redacted redacted;
+
+	redact(&redacted, span);
+	operation = query_operation(redacted.text, redacted.length);
+	return span_name_query(span->db_system, &operation, name);
+}
+
 /* By the semantic conventions: method and route, never the path; of an RPC its method. */
 static size_t name_of(const struct span *span, char name[SPAN_NAME_SIZE])
 {
 	struct span_text route = route_of(span), method = { 0 };
 
+	if (span->event->protocol == TRACE_SQL)
+		return query_name_of(span, name);
 	if (!rpc_is(span))
 		return span_name_http(method_of(span), route.data, route.length, name);
 	method.data = rpc_method_of(span, &method.length);
@@ -251,11 +285,26 @@ static void add_rpc(struct record *record, const struct span *span)
 		record_add_text(record, "rpc_response_status_code", status);
 }
 
-/* error.type: what ended the request, else a status that says that the server failed. */
+static void add_sql(struct record *record, const struct span *span, bool wants_text)
+{
+	const struct span_text *query = &span->texts[TEXT_DB_QUERY];
+	struct redacted redacted;
+
+	record_add_text(record, "db_system_name", span->db_system);
+	if (wants_text) {
+		add_span_text(record, "db_query_text", span, TEXT_DB_QUERY);
+		return;
+	}
+	redact(&redacted, span);
+	add_part(record, "db_query_text", redacted.text, redacted.length, query->cut);
+}
+
+/* error.type: what ended the request, else the error that the call returned, else a status that says that the server
+ * failed. */
 static void add_error_type(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
-	char status[RPC_STATUS_SIZE];
+	char type[ERROR_TYPE_SIZE], status[RPC_STATUS_SIZE];
 	const char *error = rpc_is(span) ? rpc_error(span, status) : NULL;
 
 	if (event->flags & SPAN_PANICKED) {
@@ -263,6 +312,9 @@ static void add_error_type(struct record *record, const struct span *span)
 	} else if (rpc_is(span)) {
 		if (error)
 			record_add_text(record, "error_type", error);
+	} else if (event->flags & SPAN_ERROR) {
+		error_type_of_method(span->error_method, event->flags & SPAN_ERROR_POINTER, type);
+		record_add_text(record, "error_type", type);
 	} else if (event->flags & SPAN_HAS_STATUS && event->status >= 500) {
 		snprintf(status, sizeof(status), "%u", event->status);
 		record_add_text(record, "error_type", status);
@@ -290,6 +342,8 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 	add_times(record, span);
 	if (span->event->protocol == TRACE_GRPC)
 		add_rpc_network(record, span);
+	else if (span->event->protocol == TRACE_SQL)
+		add_sql(record, span, options->wants_db_text);
 	else
 		add_server(record, span);
 	add_span_text(record, "user_agent_original", span, TEXT_USER_AGENT);
@@ -318,6 +372,14 @@ void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
 	columns[PID].rank = columns[COMM].rank = several ? 0 : 2;
 }
 
+static void set_query(struct table *table, const struct span *span)
+{
+	struct redacted redacted;
+
+	redact(&redacted, span);
+	table_set(table, NAME, "%.*s", (int)redacted.length, redacted.text);
+}
+
 void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns)
 {
 	const struct trace_span *event = span->event;
@@ -330,8 +392,11 @@ void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns
 	table_set_duration(table, DURATION, event->end_ns - event->start_ns);
 	if (event->flags & SPAN_HAS_STATUS)
 		table_set(table, STATUS, "%u", event->status);
-	table_set(table, NAME, "%s %.*s", event->protocol == TRACE_GRPC ? "RPC" : method_of(span), (int)path->length,
-		  path->data ? path->data : "");
+	if (event->protocol == TRACE_SQL)
+		set_query(table, span);
+	else
+		table_set(table, NAME, "%s %.*s", event->protocol == TRACE_GRPC ? "RPC" : method_of(span),
+			  (int)path->length, path->data ? path->data : "");
 	if (span->texts[TEXT_PEER].data)
 		table_set(table, PEER, "%.*s", (int)span->texts[TEXT_PEER].length, span->texts[TEXT_PEER].data);
 }

@@ -13,7 +13,9 @@
 #include "bpf/trace.skel.h"
 #include "cmd/otb-trace/control.h"
 #include "cmd/otb-trace/event.h"
+#include "cmd/otb-trace/driver.h"
 #include "cmd/otb-trace/headers.h"
+#include "cmd/otb-trace/methods.h"
 #include "cmd/otb-trace/options.h"
 #include "cmd/otb-trace/otlp.h"
 #include "cmd/otb-trace/probes.h"
@@ -34,6 +36,7 @@ struct trace {
 	struct control control;
 	struct services services;
 	struct stops stops;
+	struct methods methods;
 	struct buffer otlp_line;
 	uint64_t stops_missed; /* as last seen */
 	uint64_t execs_missed; /* as last seen */
@@ -66,6 +69,17 @@ static void on_stop(struct trace *tool, const struct trace_stop *event)
 	stops_add(&tool->stops, event->head.pid, event->start_ns, event->end_ns);
 }
 
+/* What a span points to in its process's file. */
+static void note_methods(struct trace *tool, struct span *span)
+{
+	const struct trace_span *event = span->event;
+
+	if (event->protocol == TRACE_SQL)
+		span->db_system =
+			driver_system(method_name(&tool->methods, &tool->targets, event->head.binary, event->callee));
+	span->error_method = method_name(&tool->methods, &tool->targets, event->head.binary, event->error);
+}
+
 static void put_otlp(struct trace *tool, uint64_t start_ns)
 {
 	struct session *session = &tool->tracer.session;
@@ -89,6 +103,7 @@ static void on_span(struct trace *tool, const void *event, size_t size)
 	if (!span_read(&span, event, size))
 		return;
 	note_stops(tool, &span);
+	note_methods(tool, &span);
 	span.service_name = service_name(&tool->services, (pid_t)span.event->head.pid, span.event->process_start_ns);
 	start_ns = clock_wall_ns(&session->clock, span.event->start_ns);
 	if (is_table(tool)) {
@@ -146,7 +161,8 @@ static bool on_attach(void *context, unsigned int index, const char *path, pid_t
 {
 	struct trace *tool = context;
 
-	return probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, path, pid, loudly);
+	return probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, path, pid,
+			     tool->options.wants_sched, loudly);
 }
 
 static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
@@ -154,6 +170,7 @@ static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 	struct trace *tool = context;
 
 	go_probes_detach(&tool->probes, gone);
+	methods_forget(&tool->methods, gone);
 }
 
 static void on_process(void *context, unsigned int index, pid_t pid)
@@ -172,6 +189,7 @@ static void configure(struct trace *tool)
 	struct trace_options wanted = {
 		.samples = options->has_ratio || options->control_path,
 		.wants_query = options->wants_query,
+		.wants_sched = options->wants_sched,
 	};
 
 	memcpy((void *)&bpf->rodata->options, &wanted, sizeof(wanted));

@@ -17,6 +17,7 @@ enum {
 	OPTION_HEADER,
 	OPTION_URL_QUERY,
 	OPTION_DB_TEXT,
+	OPTION_SCHED,
 	OPTION_OTLP,
 };
 
@@ -41,6 +42,7 @@ static const struct argp_option option_table[] = {
 	{ "header", OPTION_HEADER, "NAME", 0, "A header of the request, too; up to 8 times", 1 },
 	{ "url-query", OPTION_URL_QUERY, NULL, 0, "The query of the URL, too; secrets may be in it", 1 },
 	{ "db-text", OPTION_DB_TEXT, NULL, 0, "Queries of databases with what stands in them, instead of ?", 1 },
+	{ "sched", OPTION_SCHED, NULL, 0, "How long goroutines were ready and did not run, too; this costs more", 1 },
 	{ NULL, 0, NULL, 0, "Sampling, in the kernel:", 2 },
 	{ "ratio", OPTION_RATIO, "RATIO", 0, "Keep this share of the traces that begin here (0.01)", 2 },
 	{ "control", OPTION_CONTROL, "PATH", 0,
@@ -121,6 +123,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_DB_TEXT:
 		options->wants_db_text = true;
+		return 0;
+	case OPTION_SCHED:
+		options->wants_sched = true;
 		return 0;
 	case OPTION_OTLP:
 		options->cli.form = CLI_FORM_OTLP;

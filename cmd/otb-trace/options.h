@@ -20,7 +20,7 @@ struct options {
 	uint64_t threshold; /* --ratio; 0 without it */
 	bool has_ratio;
 	const char *control_path; /* NULL: no --control */
-	bool wants_query, wants_db_text;
+	bool wants_query, wants_db_text, wants_sched;
 };
 
 /* Parses the command line, or exits. */

@@ -21,6 +21,7 @@ struct probe_function {
 static const struct probe_function probe_functions[] = {
 	{ PROBE_STOP_THE_WORLD, "runtime.stopTheWorldWithSema" },
 	{ PROBE_START_THE_WORLD, "runtime.startTheWorldWithSema" },
+	{ PROBE_STATUS, "runtime.casgstatus" },
 	{ PROBE_HTTP_SERVER, "net/http.serverHandler.ServeHTTP" },
 	{ PROBE_HTTP2_SERVER, "net/http.(*http2serverConn).runHandler" },
 	{ PROBE_HTTP2_SERVER, "golang.org/x/net/http2.(*serverConn).runHandler" },
@@ -37,6 +38,12 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_GRPC_STREAM, GRPC "(*ClientConn).NewStream" },
 	{ PROBE_GRPC_ATTEMPT, GRPC "(*clientStream).newAttemptLocked" },
 	{ PROBE_GRPC_CLIENT, GRPC_TRANSPORT "(*http2Client).NewStream" },
+	{ PROBE_SQL_QUERY, "database/sql.(*DB).queryDC" },
+	{ PROBE_SQL_EXEC, "database/sql.(*DB).execDC" },
+	{ PROBE_SQL_PREPARED, "database/sql.(*Stmt).QueryContext" },
+	{ PROBE_SQL_PREPARED, "database/sql.(*Stmt).ExecContext" },
+	{ PROBE_SQL_PREPARED_QUERY, "database/sql.rowsiFromStatement" },
+	{ PROBE_SQL_PREPARED_EXEC, "database/sql.resultFromStatement" },
 	{ PROBE_HTTP_SERVER_END, "net/http.(*response).finishRequest" },
 	{ PROBE_HTTP2_SERVER_END, "net/http.(*http2responseWriter).handlerDone" },
 	{ PROBE_HTTP2_SERVER_END, "golang.org/x/net/http2.(*responseWriter).handlerDone" },
@@ -49,8 +56,18 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_GRPC_FINISH, GRPC "(*clientStream).finish" },
 	{ PROBE_GRPC_INVOKE_END, GRPC "(*ClientConn).Invoke" },
 	{ PROBE_GRPC_STREAM_END, GRPC "(*ClientConn).NewStream" },
+	{ PROBE_SQL_ROWS, "database/sql.(*Rows).initContextClose" },
+	{ PROBE_SQL_RELEASE_POOL, "database/sql.(*driverConn).releaseConn-fm" },
+	{ PROBE_SQL_RELEASE_HELD, "database/sql.(*Tx).closemuRUnlockRelease-fm" },
+	{ PROBE_SQL_RELEASE_HELD, "database/sql.(*Conn).closemuRUnlockCondReleaseConn-fm" },
 };
 
+static const enum trace_probe sql_probes[] = {
+	PROBE_SQL_QUERY,         PROBE_SQL_EXEC, PROBE_SQL_PREPARED,     PROBE_SQL_PREPARED_QUERY,
+	PROBE_SQL_PREPARED_EXEC, PROBE_SQL_ROWS, PROBE_SQL_RELEASE_POOL, PROBE_SQL_RELEASE_HELD,
+};
+
+enum { SQL_PROBES = sizeof(sql_probes) / sizeof(sql_probes[0]) };
 enum { PROBE_FUNCTIONS = sizeof(probe_functions) / sizeof(probe_functions[0]) };
 
 void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
@@ -58,6 +75,7 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 	struct bpf_program *const programs[TRACE_PROBES_MAX] = {
 		[PROBE_STOP_THE_WORLD] = bpf->progs.stop_the_world,
 		[PROBE_START_THE_WORLD] = bpf->progs.start_the_world,
+		[PROBE_STATUS] = bpf->progs.status,
 		[PROBE_HTTP_SERVER] = bpf->progs.http_server,
 		[PROBE_HTTP2_SERVER] = bpf->progs.http2_server,
 		[PROBE_HTTP2_SERVER_27] = bpf->progs.http2_server_27,
@@ -80,6 +98,14 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_GRPC_FINISH] = bpf->progs.grpc_finish,
 		[PROBE_GRPC_INVOKE_END] = bpf->progs.grpc_invoke_end,
 		[PROBE_GRPC_STREAM_END] = bpf->progs.grpc_stream_end,
+		[PROBE_SQL_QUERY] = bpf->progs.sql_query,
+		[PROBE_SQL_EXEC] = bpf->progs.sql_exec,
+		[PROBE_SQL_PREPARED] = bpf->progs.sql_prepared,
+		[PROBE_SQL_PREPARED_QUERY] = bpf->progs.sql_prepared_query,
+		[PROBE_SQL_PREPARED_EXEC] = bpf->progs.sql_prepared_exec,
+		[PROBE_SQL_ROWS] = bpf->progs.sql_rows,
+		[PROBE_SQL_RELEASE_POOL] = bpf->progs.sql_release_pool,
+		[PROBE_SQL_RELEASE_HELD] = bpf->progs.sql_release_held,
 	};
 
 	go_probes_configure(probes, bpf->obj, programs, TRACE_PROBES_MAX);
@@ -99,12 +125,10 @@ static bool is_superseded(const struct trace_binary *config, const struct probe_
 	return function->probe == PROBE_STOP_THE_WORLD && config->head.convention >= CONVENTION_START;
 }
 
-static uint64_t add_place(struct go_places *places, const struct go_binary *binary, enum trace_probe probe,
-			  const struct go_function *function)
+static void drop(struct go_places *places, struct trace_binary *config, enum trace_probe probe)
 {
-	bool at_returns = probe == PROBE_GRPC_INVOKE_END || probe == PROBE_GRPC_STREAM_END;
-
-	return (at_returns ? go_place_returns : go_place_entry)(places, probe, binary, function);
+	places->of[probe].n = 0;
+	config->sites[probe] = 0;
 }
 
 /* What begins and would not be seen to end is not to begin. */
@@ -122,9 +146,42 @@ static void drop_endless(struct go_places *places, struct trace_binary *config)
 	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		if (config->sites[pairs[i].end])
 			continue;
-		places->of[pairs[i].begin].n = 0;
-		config->sites[pairs[i].begin] = 0;
+		drop(places, config, pairs[i].begin);
 	}
+}
+
+static uint64_t place_probe(struct go_places *places, enum trace_probe probe, const struct go_binary *binary,
+			    const struct go_function *function)
+{
+	switch (probe) {
+	case PROBE_STATUS:
+		return go_place_any_entry(places, probe, binary, function);
+	case PROBE_SQL_RELEASE_POOL:
+	case PROBE_SQL_RELEASE_HELD:
+		return go_place_branch(places, probe, binary, function);
+	case PROBE_GRPC_INVOKE_END:
+	case PROBE_GRPC_STREAM_END:
+		return go_place_returns(places, probe, binary, function);
+	default:
+		return go_place_entry(places, probe, binary, function);
+	}
+}
+
+/* A span takes a begin and an end. */
+static bool is_served(const struct trace_binary *config)
+{
+	return config->sites[PROBE_HTTP_SERVER] && config->sites[PROBE_HTTP_SERVER_END];
+}
+
+static bool is_queried(const struct trace_binary *config)
+{
+	return (config->sites[PROBE_SQL_QUERY] || config->sites[PROBE_SQL_EXEC] || config->sites[PROBE_SQL_PREPARED]) &&
+	       config->sites[PROBE_SQL_ROWS] && config->sites[PROBE_SQL_RELEASE_POOL];
+}
+
+static bool is_rpc_called(const struct trace_binary *config)
+{
+	return config->sites[PROBE_GRPC_INVOKE] || config->sites[PROBE_GRPC_STREAM];
 }
 
 static void find_places(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
@@ -140,12 +197,21 @@ static void find_places(struct go_places *places, struct trace_binary *config, c
 
 		if (is_superseded(config, function))
 			continue;
-		site = add_place(places, binary, function->probe, &functions[i]);
+		site = place_probe(places, function->probe, binary, &functions[i]);
 		if (!config->sites[function->probe])
 			config->sites[function->probe] = site;
 	}
 	drop_endless(places, config);
-	config->follows = config->sites[PROBE_GRPC_INVOKE] || config->sites[PROBE_GRPC_STREAM];
+}
+
+/* What makes client spans, and whether there are spans that they can be in. */
+static void choose_calls(struct go_places *places, struct trace_binary *config)
+{
+	if (!is_queried(config))
+		for (unsigned int i = 0; i < SQL_PROBES; i++)
+			drop(places, config, sql_probes[i]);
+	config->calls = is_queried(config) || is_rpc_called(config);
+	config->follows = config->calls && (is_served(config) || config->sites[PROBE_GRPC_SERVER]);
 }
 
 /* ---- what the kernel side has to know ---- */
@@ -223,24 +289,26 @@ static void describe(struct trace_binary *config, const struct go_binary *binary
 	config->has_swiss_maps = (!version->minor || version->minor >= 24) && !strstr(version->text, "noswissmap");
 }
 
-/* A span takes a begin and an end. */
 static bool is_enough(const struct trace_binary *config, const char *path, bool loudly)
 {
-	if ((config->sites[PROBE_HTTP_SERVER] && config->sites[PROBE_HTTP_SERVER_END]) ||
-	    config->sites[PROBE_GRPC_HEADERS] || config->follows)
+	if (is_served(config) || config->sites[PROBE_GRPC_HEADERS] || config->calls)
 		return true;
-	diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' serves and makes no requests by net/http or gRPC", path);
+	diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG,
+		   "'%s' serves and makes no requests by net/http or gRPC, and does not use database/sql", path);
 	return false;
 }
 
 bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
-		   pid_t pid, bool loudly)
+		   pid_t pid, bool wants_sched, bool loudly)
 {
 	struct trace_binary config = { 0 };
 	struct go_places places = { 0 };
 
 	describe(&config, binary);
 	find_places(&places, &config, binary);
+	choose_calls(&places, &config);
+	if (!wants_sched)
+		drop(&places, &config, PROBE_STATUS);
 	return is_enough(&config, path, loudly) && go_probes_tell(probes, target, &config.head) &&
 	       go_probes_attach(probes, target, &places, path, pid, loudly);
 }

@@ -18,6 +18,24 @@ static size_t without_partial(const char *text, size_t length)
 	return start - 1;
 }
 
+static void end_text(struct span_text *text)
+{
+	if (text->cut)
+		text->length = without_partial(text->data, text->length);
+}
+
+/* A text in parts is whole where its last part is. */
+static void join_query(struct span *span, const struct span_text *part)
+{
+	struct span_text *query = &span->texts[TEXT_DB_QUERY];
+	size_t length = part->length;
+
+	if (length > sizeof(span->query) - query->length)
+		length = sizeof(span->query) - query->length;
+	memcpy(span->query + query->length, part->data, length);
+	*query = (struct span_text){ span->query, query->length + length, part->cut };
+}
+
 bool span_read(struct span *span, const void *event, size_t size)
 {
 	const struct trace_span *wire = event;
@@ -26,22 +44,25 @@ bool span_read(struct span *span, const void *event, size_t size)
 
 	if (size < fixed || wire->text_size > size - fixed)
 		return false;
-	memset(span, 0, sizeof(*span));
+	memset(span, 0, offsetof(struct span, query));
 	span->event = wire;
 	end = wire->text_size;
 	while (end - at >= sizeof(struct trace_text_head)) {
 		struct trace_text_head head;
-		struct span_text *text;
+		struct span_text text;
 
 		memcpy(&head, wire->text + at, sizeof(head));
 		at += sizeof(head);
 		if (head.text >= TEXT_MAX || head.size > end - at)
 			return false;
-		text = &span->texts[head.text];
-		*text = (struct span_text){ (const char *)wire->text + at, head.size, head.cut };
-		if (head.cut)
-			text->length = without_partial(text->data, text->length);
+		text = (struct span_text){ (const char *)wire->text + at, head.size, head.cut };
 		at += head.size;
+		if (head.text == TEXT_DB_QUERY)
+			join_query(span, &text);
+		else
+			span->texts[head.text] = text;
 	}
+	for (unsigned int i = 0; i < TEXT_MAX; i++)
+		end_text(&span->texts[i]);
 	return true;
 }

@@ -20,9 +20,12 @@ struct span_text {
 struct span {
 	const struct trace_span *event;
 	struct span_text texts[TEXT_MAX];
-	const char *service_name; /* NULL: not known */
-	uint64_t gc_stw_ns;       /* how long the GC had stopped the world */
-	bool has_gc_stw;          /* whether that is known */
+	const char *service_name;    /* NULL: not known */
+	const char *db_system;       /* of SQL */
+	const char *error_method;    /* the name of a method of the error; "": not known */
+	uint64_t gc_stw_ns;          /* how long the GC had stopped the world */
+	bool has_gc_stw;             /* whether that is known */
+	char query[TRACE_TEXT_SIZE]; /* TEXT_DB_QUERY, put together */
 };
 
 /* Takes apart an event of `size` bytes, which has to outlive the span. False if it is none. */

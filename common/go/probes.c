@@ -47,6 +47,16 @@ uint64_t go_place_entry(struct go_places *places, unsigned int probe, const stru
 	return go_place_site(places, probe, binary, &site);
 }
 
+uint64_t go_place_branch(struct go_places *places, unsigned int probe, const struct go_binary *binary,
+			 const struct go_function *function)
+{
+	struct site site;
+
+	return function->address && site_of_branch(binary, function, &site)
+		       ? go_place_site(places, probe, binary, &site)
+		       : 0;
+}
+
 uint64_t go_place_returns(struct go_places *places, unsigned int probe, const struct go_binary *binary,
 			  const struct go_function *function)
 {

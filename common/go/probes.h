@@ -33,6 +33,9 @@ struct go_places {
 /* Behind a function's stack check. The programs test the check's flags, so a function without one does not fit. */
 uint64_t go_place_entry(struct go_places *places, unsigned int probe, const struct go_binary *binary,
 			const struct go_function *function);
+/* At a function's stack check (site_of_branch()). */
+uint64_t go_place_branch(struct go_places *places, unsigned int probe, const struct go_binary *binary,
+			 const struct go_function *function);
 /* The first instruction of a function that has no stack check, or behind the check of one that has. */
 uint64_t go_place_any_entry(struct go_places *places, unsigned int probe, const struct go_binary *binary,
 			    const struct go_function *function);

@@ -126,8 +126,8 @@ static bool is_frame_push(const struct code *code, const cs_insn *instruction)
 	       is_amd64_register(&instruction->detail->x86.operands[0], X86_REG_RBP);
 }
 
-/* Walks to the branch of the stack check a function begins with, and one instruction beyond it. */
-static bool find_check(struct code_walk *walk, struct check *check, struct site *site)
+/* Walks to the branch of the stack check a function begins with. */
+static bool find_branch(struct code_walk *walk, struct check *check, struct site *site)
 {
 	const struct code *code = walk->code;
 	enum step step = STEP_IN_CHECK;
@@ -144,8 +144,18 @@ static bool find_check(struct code_walk *walk, struct check *check, struct site 
 	if (step != STEP_AT_BRANCH || !leads_forward(code, walk->instruction))
 		return false;
 	*site = (struct site){ walk->instruction->address, SITE_BRANCH };
+	return true;
+}
+
+/* And one instruction beyond it. */
+static bool find_check(struct code_walk *walk, struct check *check, struct site *site)
+{
+	const cs_insn *instruction;
+
+	if (!find_branch(walk, check, site))
+		return false;
 	instruction = code_next(walk);
-	if (instruction && is_frame_push(code, instruction))
+	if (instruction && is_frame_push(walk->code, instruction))
 		*site = (struct site){ instruction->address, SITE_PUSH };
 	return true;
 }
@@ -183,6 +193,19 @@ bool site_find_entry(const struct code *code, struct site *site)
 }
 
 /* ---- other places ---- */
+
+bool site_find_branch(const struct code *code, struct site *site)
+{
+	struct check check = { 0 };
+	struct code_walk walk;
+	bool found;
+
+	if (!code_walk_begin(&walk, code))
+		return false;
+	found = find_branch(&walk, &check, site);
+	code_walk_end(&walk);
+	return found;
+}
 
 size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX])
 {
@@ -344,6 +367,18 @@ bool site_of_entry(const struct go_binary *binary, const struct go_function *fun
 	if (!code_load(&code, binary, function))
 		return false;
 	found = site_find_entry(&code, site);
+	code_unload(&code);
+	return found;
+}
+
+bool site_of_branch(const struct go_binary *binary, const struct go_function *function, struct site *site)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_branch(&code, site);
 	code_unload(&code);
 	return found;
 }

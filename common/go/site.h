@@ -34,6 +34,11 @@ enum { SITE_RETURNS_MAX = 16 };
 /* The site for the entry of a function. False where the code is not understood: no probe then. */
 bool site_of_entry(const struct go_binary *binary, const struct go_function *function, struct site *site);
 
+/* The conditional jump of the stack check (SITE_BRANCH), wherever the site of the entry is. It is hit again after the
+ * stack has grown, and a function that has grown it has lost the registers of the arguments it does not use: for a
+ * program to which a second hit is nothing. */
+bool site_of_branch(const struct go_binary *binary, const struct go_function *function, struct site *site);
+
 /* Every ret of a function, as addresses; returns how many, 0 also where there are more than SITE_RETURNS_MAX or (amd64)
  * an instruction cannot be decoded. A probe on a ret is single-stepped: only for what happens rarely. */
 size_t site_of_returns(const struct go_binary *binary, const struct go_function *function,
@@ -55,6 +60,7 @@ bool site_of_new_goroutine(const struct go_binary *binary, const struct go_funct
 /* The same for code that is in memory. */
 struct code;
 bool site_find_entry(const struct code *code, struct site *site);
+bool site_find_branch(const struct code *code, struct site *site);
 size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX]);
 bool site_find_comparison(const struct code *code, int64_t value, struct site *site);
 bool site_find_new_goroutine(const struct code *code, struct site *site, unsigned int *reg);
