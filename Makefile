@@ -79,6 +79,7 @@ LIBS_otb-expose := -lmicrohttpd
 PARTS_audit := cmd/otb-tcpretrans/audit.c
 PARTS_gcpause_reason := cmd/otb-gcpause/reason.c
 PARTS_gcpause_summary := cmd/otb-gcpause/summary.c
+PARTS_trace_error_type := cmd/otb-trace/error_type.c
 PARTS_expose_rule := cmd/otb-expose/rule.c
 PARTS_expose_rules := $(addprefix cmd/otb-expose/,builtin.c rule.c rules.c)
 PARTS_negotiate := cmd/otb-expose/negotiate.c

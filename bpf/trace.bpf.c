@@ -2,6 +2,7 @@
 /*
  * otb-trace, kernel side: uprobes in Go programs that become spans.
  */
+#include "bpf/trace_client.bpf.h"
 #include "bpf/trace_http.bpf.h"
 #include "bpf/trace_sched.bpf.h"
 #include "bpf/trace_sql.bpf.h"

@@ -20,8 +20,11 @@ enum trace_probe {
 	PROBE_HTTP2_SERVER_27,    /* the same with a *ServerRequest, from 1.27 on */
 	PROBE_HTTP2_WRITE_HEADER, /* (*responseWriterState).writeHeader, from 1.27 on */
 	PROBE_PANIC,              /* runtime.gopanic */
+	PROBE_RECOVER,            /* the deferred functions in which net/http recovers */
 	PROBE_GOEXIT,             /* runtime.goexit0 or, where there is one, gdestroy */
 	PROBE_HIJACK,             /* (*conn).hijackLocked */
+	PROBE_HTTP_CLIENT,        /* net/http.(*Transport).roundTrip */
+	PROBE_NEW_GOROUTINE,      /* runtime.newproc1, where it has made one */
 	PROBE_GRPC_HEADERS,       /* google.golang.org/grpc: (*http2Server).operateHeaders */
 	PROBE_GRPC_SERVER,        /* (*Server).handleStream */
 	PROBE_GRPC_BELOW,         /* (*serverHandlerTransport).HandleStreams: below net/http */
@@ -29,19 +32,20 @@ enum trace_probe {
 	PROBE_GRPC_STREAM,        /* (*ClientConn).NewStream */
 	PROBE_GRPC_ATTEMPT,       /* (*clientStream).newAttemptLocked */
 	PROBE_GRPC_CLIENT,        /* (*http2Client).NewStream */
+	PROBE_SQL_QUERY,          /* database/sql.(*DB).queryDC */
+	PROBE_SQL_EXEC,           /* (*DB).execDC */
+	PROBE_SQL_PREPARED,       /* (*Stmt).QueryContext and ExecContext */
+	PROBE_SQL_PREPARED_QUERY, /* rowsiFromStatement */
+	PROBE_SQL_PREPARED_EXEC,  /* resultFromStatement */
 	PROBE_HTTP_SERVER_END,    /* (*response).finishRequest */
 	PROBE_HTTP2_SERVER_END,   /* (*responseWriter).handlerDone */
+	PROBE_HTTP_CLIENT_END,    /* its rets */
 	PROBE_GRPC_RESPONSE,      /* (*Server).sendResponse */
 	PROBE_GRPC_SERVER_END,    /* (*http2Server).WriteStatus */
 	PROBE_GRPC_BELOW_END,     /* (*serverHandlerTransport).WriteStatus */
 	PROBE_GRPC_FINISH,        /* (*clientStream).finish */
 	PROBE_GRPC_INVOKE_END,    /* the rets of (*ClientConn).Invoke */
 	PROBE_GRPC_STREAM_END,    /* the rets of (*ClientConn).NewStream */
-	PROBE_SQL_QUERY,          /* database/sql.(*DB).queryDC */
-	PROBE_SQL_EXEC,           /* (*DB).execDC */
-	PROBE_SQL_PREPARED,       /* (*Stmt).QueryContext and ExecContext */
-	PROBE_SQL_PREPARED_QUERY, /* rowsiFromStatement */
-	PROBE_SQL_PREPARED_EXEC,  /* resultFromStatement */
 	PROBE_SQL_ROWS,           /* (*Rows).initContextClose: a query has its rows */
 	PROBE_SQL_RELEASE_POOL,   /* (*driverConn).releaseConn: the pool has its connection back */
 	PROBE_SQL_RELEASE_HELD,   /* the same of a connection that a Tx or a Conn goes on to hold */
@@ -59,8 +63,9 @@ struct trace_binary {
 	__u64 sites[TRACE_PROBES_MAX]; /* 0: no such probe */
 	struct trace_request_layout request, server_request;
 	__s32 request_proto_major, request_pattern, request_pat, pattern_str;
-	__s32 url_scheme, url_host, url_path, url_raw_query;
+	__s32 url_scheme, url_host, url_path, url_raw_path, url_raw_query;
 	__s32 response_conn, response_req, response_status;
+	__s32 client_response_status, client_response_proto_major;
 	__s32 conn_rwc, conn_tls_state;
 	__s32 net_conn_fd, netfd_laddr, netfd_raddr, tcpaddr_ip, tcpaddr_port, tls_conn_conn;
 	__s32 h2_writer_rws, h2_rws_status, h2_rws_req;

@@ -280,23 +280,53 @@ int hijack(GO_CONTEXT *ctx)
 	return 0;
 }
 
-/* A goroutine ends, which is on the system stack: what it was in ends with it. */
+/* A goroutine leaves what it was in, in whatever way it did. */
+static __always_inline void goroutine_abandon(const struct place *place, __u64 g)
+{
+	context_forget(place, g);
+	span_abandon(place, g, SLOT_SERVER);
+	if (!place->binary->calls)
+		return;
+	span_abandon(place, g, SLOT_CLIENT);
+	span_abandon(place, g, SLOT_SQL);
+	call_forget(place, g);
+}
+
+/*
+ * The function that net/http defers around a handler, which recovers: of a connection ((*conn).serve), where a span that is
+ * open has not been finished, since the handler panicked, ended its goroutine or has the connection now; and of a request
+ * of HTTP/2 (runHandler), where that is so only in a panic or runtime.Goexit: g._panic, the word behind the stack guards in
+ * Go 1.17 to 1.27. This is hit once for a connection, or a request of HTTP/2, where the end of goroutines is that of
+ * several for every request.
+ */
+SEC("uprobe")
+int http_recover(GO_CONTEXT *ctx)
+{
+	enum { G_PANIC = 32 };
+	__u64 g = GO_G(ctx);
+	struct trace_span_key key;
+	struct open_span *open;
+	struct place place;
+
+	if (go_stack_grows(ctx) || !place_find(ctx, &place))
+		return 0;
+	key = span_key(&place, g, SLOT_SERVER);
+	open = bpf_map_lookup_elem(&spans, &key);
+	if (open && open->span.protocol == TRACE_HTTP1)
+		goroutine_abandon(&place, g);
+	else if (go_read_u64(g + G_PANIC))
+		goroutine_abandon(&place, g);
+	return 0;
+}
+
+/* A goroutine ends, which is on the system stack. Only where http_recover() does not do. */
 SEC("uprobe")
 int goexit(GO_CONTEXT *ctx)
 {
 	struct place place;
-	__u64 g = GO_ARG0(ctx);
 
-	if (go_stack_grows(ctx) || !place_find(ctx, &place))
-		return 0;
-	context_forget(&place, g);
-	if (place.binary->follows)
-		call_forget(&place, g);
-	span_abandon(&place, g, SLOT_SERVER);
-	if (!place.binary->calls)
-		return 0;
-	for (__u32 slot = SLOT_CLIENT; slot <= SLOT_SQL; slot++)
-		span_abandon(&place, g, slot);
+	if (!go_stack_grows(ctx) && place_find(ctx, &place))
+		goroutine_abandon(&place, GO_ARG0(ctx));
 	return 0;
 }
 

@@ -31,6 +31,7 @@ const char *const event_field_names[] = {
 	"http_request_method_original",
 	"url_path",
 	"url_query",
+	"url_full",
 	"server_address",
 	"server_port",
 	"http_response_status_code",
@@ -147,6 +148,9 @@ static struct span_text route_of(const struct span *span)
 
 static const char *method_of(const struct span *span)
 {
+	/* A client may leave it empty, which is Go's own way to write GET. */
+	if (span->event->kind == SPAN_KIND_CLIENT && !span->texts[TEXT_METHOD].length)
+		return "GET";
 	return http_method(span->texts[TEXT_METHOD].data, span->texts[TEXT_METHOD].length);
 }
 
@@ -205,10 +209,10 @@ static void add_method(struct record *record, const struct span *span)
 		add_span_text(record, "http_request_method_original", span, TEXT_METHOD);
 }
 
-static void add_server_address(struct record *record, const struct span *span, const char *scheme)
+static void add_server_address(struct record *record, const struct span *span, const char *scheme, size_t scheme_length)
 {
 	const struct span_text *host = &span->texts[TEXT_HOST];
-	struct address address = address_of_authority(host->data, host->length, scheme, strlen(scheme));
+	struct address address = address_of_authority(host->data, host->length, scheme, scheme_length);
 
 	add_part(record, "server_address", address.text, address.length, host->cut);
 	add_known(record, "server_port", address.port);
@@ -251,7 +255,7 @@ static void add_server(struct record *record, const struct span *span)
 	add_method(record, span);
 	add_span_text(record, "url_path", span, TEXT_PATH);
 	add_span_text(record, "url_query", span, TEXT_QUERY);
-	add_server_address(record, span, scheme);
+	add_server_address(record, span, scheme, strlen(scheme));
 	if (event->flags & SPAN_HAS_STATUS)
 		record_add_uint(record, "http_response_status_code", event->status);
 	add_part(record, "http_route", route.data, route.length, route.cut);
@@ -259,12 +263,31 @@ static void add_server(struct record *record, const struct span *span)
 	add_network(record, span);
 }
 
+/* A request that net/http makes. */
+static void add_client(struct record *record, const struct span *span)
+{
+	const struct trace_span *event = span->event;
+	const struct span_text *scheme = &span->texts[TEXT_SCHEME], *host = &span->texts[TEXT_HOST],
+			       *path = &span->texts[TEXT_PATH];
+	char url[URL_SIZE];
+
+	add_method(record, span);
+	add_span_text(record, "url_query", span, TEXT_QUERY);
+	if (url_full(scheme->data, scheme->length, host->data, host->length, path->data, path->length, url))
+		record_add_text(record, "url_full", url);
+	add_server_address(record, span, scheme->data, scheme->length);
+	if (!(event->flags & SPAN_HAS_STATUS))
+		return;
+	record_add_uint(record, "http_response_status_code", event->status);
+	record_add_text(record, "network_protocol_version", event->protocol == TRACE_HTTP2 ? "2" : "1.1");
+}
+
 /* Where gRPC speaks HTTP/2 itself. */
 static void add_rpc_network(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
 
-	add_server_address(record, span, "");
+	add_server_address(record, span, "", 0);
 	if (event->peer.ip_length)
 		add_socket_address(record, &event->peer, "network_peer_address", "network_peer_port");
 	if (event->local.ip_length)
@@ -300,10 +323,11 @@ static void add_sql(struct record *record, const struct span *span, bool wants_t
 }
 
 /* error.type: what ended the request, else the error that the call returned, else a status that says that the server
- * failed. */
+ * failed, or to a client that its request has. */
 static void add_error_type(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
+	unsigned int failed = event->kind == SPAN_KIND_CLIENT ? 400 : 500;
 	char type[ERROR_TYPE_SIZE], status[RPC_STATUS_SIZE];
 	const char *error = rpc_is(span) ? rpc_error(span, status) : NULL;
 
@@ -315,7 +339,7 @@ static void add_error_type(struct record *record, const struct span *span)
 	} else if (event->flags & SPAN_ERROR) {
 		error_type_of_method(span->error_method, event->flags & SPAN_ERROR_POINTER, type);
 		record_add_text(record, "error_type", type);
-	} else if (event->flags & SPAN_HAS_STATUS && event->status >= 500) {
+	} else if (event->flags & SPAN_HAS_STATUS && event->status >= failed) {
 		snprintf(status, sizeof(status), "%u", event->status);
 		record_add_text(record, "error_type", status);
 	}
@@ -334,18 +358,25 @@ static void add_sampling(struct record *record, const struct span *span)
 	record_add_text(record, "sampling_threshold", threshold);
 }
 
+static void add_protocol_fields(struct record *record, const struct span *span, const struct options *options)
+{
+	if (span->event->protocol == TRACE_GRPC)
+		add_rpc_network(record, span);
+	else if (span->event->protocol == TRACE_SQL)
+		add_sql(record, span, options->wants_db_text);
+	else if (span->event->kind == SPAN_KIND_CLIENT)
+		add_client(record, span);
+	else
+		add_server(record, span);
+}
+
 void span_add_fields(struct record *record, const struct span *span, const struct options *options)
 {
 	add_ids(record, span->event);
 	add_name(record, span);
 	add_process(record, span);
 	add_times(record, span);
-	if (span->event->protocol == TRACE_GRPC)
-		add_rpc_network(record, span);
-	else if (span->event->protocol == TRACE_SQL)
-		add_sql(record, span, options->wants_db_text);
-	else
-		add_server(record, span);
+	add_protocol_fields(record, span, options);
 	add_span_text(record, "user_agent_original", span, TEXT_USER_AGENT);
 	if (rpc_is(span))
 		add_rpc(record, span);

@@ -7,13 +7,14 @@
 
 #include "cmd/otb-trace/options.h"
 #include "cmd/otb-trace/span.h"
+#include "common/go/binary.h"
 #include "common/record/record.h"
 #include "common/record/table.h"
 
 /* Every field of every record of this tool but those of --header, ended by NULL. */
 extern const char *const event_field_names[];
 
-/* Adds the fields behind `time` and `event`. */
+/* Adds the fields behind `time` and `event`. `binary` is the file that the process runs, NULL: not known. */
 void span_add_fields(struct record *record, const struct span *span, const struct options *options);
 
 enum { EVENT_COLUMNS = 8 };

@@ -28,9 +28,15 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_HTTP2_SERVER_27, "net/http/internal/http2.(*serverConn).runHandler" },
 	{ PROBE_HTTP2_WRITE_HEADER, "net/http/internal/http2.(*responseWriterState).writeHeader" },
 	{ PROBE_PANIC, "runtime.gopanic" },
+	{ PROBE_RECOVER, "net/http.(*conn).serve.func1" },
+	{ PROBE_RECOVER, "net/http.(*http2serverConn).runHandler.func1" },
+	{ PROBE_RECOVER, "golang.org/x/net/http2.(*serverConn).runHandler.func1" },
+	{ PROBE_RECOVER, "net/http/internal/http2.(*serverConn).runHandler.func1" },
 	{ PROBE_GOEXIT, "runtime.gdestroy" },
 	{ PROBE_GOEXIT, "runtime.goexit0" },
 	{ PROBE_HIJACK, "net/http.(*conn).hijackLocked" },
+	{ PROBE_HTTP_CLIENT, "net/http.(*Transport).roundTrip" },
+	{ PROBE_NEW_GOROUTINE, "runtime.newproc1" },
 	{ PROBE_GRPC_HEADERS, GRPC_TRANSPORT "(*http2Server).operateHeaders" },
 	{ PROBE_GRPC_SERVER, GRPC "(*Server).handleStream" },
 	{ PROBE_GRPC_BELOW, GRPC_TRANSPORT "(*serverHandlerTransport).HandleStreams" },
@@ -48,6 +54,7 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_HTTP2_SERVER_END, "net/http.(*http2responseWriter).handlerDone" },
 	{ PROBE_HTTP2_SERVER_END, "golang.org/x/net/http2.(*responseWriter).handlerDone" },
 	{ PROBE_HTTP2_SERVER_END, "net/http/internal/http2.(*responseWriter).handlerDone" },
+	{ PROBE_HTTP_CLIENT_END, "net/http.(*Transport).roundTrip" },
 	{ PROBE_GRPC_RESPONSE, GRPC "(*Server).sendResponse" },
 	{ PROBE_GRPC_SERVER_END, GRPC_TRANSPORT "(*http2Server).WriteStatus" },
 	{ PROBE_GRPC_SERVER_END, GRPC_TRANSPORT "(*http2Server).writeStatus" },
@@ -81,8 +88,14 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_HTTP2_SERVER_27] = bpf->progs.http2_server_27,
 		[PROBE_HTTP2_WRITE_HEADER] = bpf->progs.http2_write_header,
 		[PROBE_PANIC] = bpf->progs.panic,
+		[PROBE_RECOVER] = bpf->progs.http_recover,
 		[PROBE_GOEXIT] = bpf->progs.goexit,
 		[PROBE_HIJACK] = bpf->progs.hijack,
+		[PROBE_HTTP_CLIENT] = bpf->progs.http_client,
+		[PROBE_NEW_GOROUTINE] = bpf->progs.new_goroutine,
+		[PROBE_HTTP_SERVER_END] = bpf->progs.http_server_end,
+		[PROBE_HTTP2_SERVER_END] = bpf->progs.http2_server_end,
+		[PROBE_HTTP_CLIENT_END] = bpf->progs.http_client_end,
 		[PROBE_GRPC_HEADERS] = bpf->progs.grpc_headers,
 		[PROBE_GRPC_SERVER] = bpf->progs.grpc_server,
 		[PROBE_GRPC_BELOW] = bpf->progs.grpc_below,
@@ -90,8 +103,6 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_GRPC_STREAM] = bpf->progs.grpc_stream,
 		[PROBE_GRPC_ATTEMPT] = bpf->progs.grpc_attempt,
 		[PROBE_GRPC_CLIENT] = bpf->progs.grpc_client,
-		[PROBE_HTTP_SERVER_END] = bpf->progs.http_server_end,
-		[PROBE_HTTP2_SERVER_END] = bpf->progs.http2_server_end,
 		[PROBE_GRPC_RESPONSE] = bpf->progs.grpc_response,
 		[PROBE_GRPC_SERVER_END] = bpf->progs.grpc_server_end,
 		[PROBE_GRPC_BELOW_END] = bpf->progs.grpc_below_end,
@@ -125,6 +136,41 @@ static bool is_superseded(const struct trace_binary *config, const struct probe_
 	return function->probe == PROBE_STOP_THE_WORLD && config->head.convention >= CONVENTION_START;
 }
 
+/* In newproc1 it is the argument's register that points to the new g in every release that is known. Where the place is not
+ * found, the g is what the function returns, which is in the same register. */
+static uint64_t place_new_goroutine(struct go_places *places, unsigned int probe, const struct go_binary *binary,
+				    const struct go_function *function)
+{
+	struct site site;
+	unsigned int reg;
+
+	if (!function->address)
+		return 0;
+	if (site_of_new_goroutine(binary, function, &site, &reg) && !reg)
+		return go_place_site(places, probe, binary, &site);
+	return go_place_returns(places, probe, binary, function);
+}
+
+static uint64_t place_probe(struct go_places *places, enum trace_probe probe, const struct go_binary *binary,
+			    const struct go_function *function)
+{
+	switch (probe) {
+	case PROBE_STATUS:
+		return go_place_any_entry(places, probe, binary, function);
+	case PROBE_SQL_RELEASE_POOL:
+	case PROBE_SQL_RELEASE_HELD:
+		return go_place_branch(places, probe, binary, function);
+	case PROBE_NEW_GOROUTINE:
+		return place_new_goroutine(places, probe, binary, function);
+	case PROBE_HTTP_CLIENT_END:
+	case PROBE_GRPC_INVOKE_END:
+	case PROBE_GRPC_STREAM_END:
+		return go_place_returns(places, probe, binary, function);
+	default:
+		return go_place_entry(places, probe, binary, function);
+	}
+}
+
 static void drop(struct go_places *places, struct trace_binary *config, enum trace_probe probe)
 {
 	places->of[probe].n = 0;
@@ -137,34 +183,15 @@ static void drop_endless(struct go_places *places, struct trace_binary *config)
 	static const struct {
 		enum trace_probe begin, end;
 	} pairs[] = {
-		{ PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER },    { PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER_END },
-		{ PROBE_GRPC_BELOW, PROBE_GRPC_BELOW_END },   { PROBE_GRPC_INVOKE, PROBE_GRPC_INVOKE_END },
-		{ PROBE_GRPC_STREAM, PROBE_GRPC_STREAM_END }, { PROBE_GRPC_STREAM, PROBE_GRPC_ATTEMPT },
-		{ PROBE_GRPC_STREAM, PROBE_GRPC_FINISH },
+		{ PROBE_HTTP_CLIENT, PROBE_HTTP_CLIENT_END },  { PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER },
+		{ PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER_END }, { PROBE_GRPC_BELOW, PROBE_GRPC_BELOW_END },
+		{ PROBE_GRPC_INVOKE, PROBE_GRPC_INVOKE_END },  { PROBE_GRPC_STREAM, PROBE_GRPC_STREAM_END },
+		{ PROBE_GRPC_STREAM, PROBE_GRPC_ATTEMPT },     { PROBE_GRPC_STREAM, PROBE_GRPC_FINISH },
 	};
 
-	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		if (config->sites[pairs[i].end])
-			continue;
-		drop(places, config, pairs[i].begin);
-	}
-}
-
-static uint64_t place_probe(struct go_places *places, enum trace_probe probe, const struct go_binary *binary,
-			    const struct go_function *function)
-{
-	switch (probe) {
-	case PROBE_STATUS:
-		return go_place_any_entry(places, probe, binary, function);
-	case PROBE_SQL_RELEASE_POOL:
-	case PROBE_SQL_RELEASE_HELD:
-		return go_place_branch(places, probe, binary, function);
-	case PROBE_GRPC_INVOKE_END:
-	case PROBE_GRPC_STREAM_END:
-		return go_place_returns(places, probe, binary, function);
-	default:
-		return go_place_entry(places, probe, binary, function);
-	}
+	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (!config->sites[pairs[i].end])
+			drop(places, config, pairs[i].begin);
 }
 
 /* A span takes a begin and an end. */
@@ -179,9 +206,10 @@ static bool is_queried(const struct trace_binary *config)
 	       config->sites[PROBE_SQL_ROWS] && config->sites[PROBE_SQL_RELEASE_POOL];
 }
 
-static bool is_rpc_called(const struct trace_binary *config)
+/* Requests and RPCs that it makes. */
+static bool is_called(const struct trace_binary *config)
 {
-	return config->sites[PROBE_GRPC_INVOKE] || config->sites[PROBE_GRPC_STREAM];
+	return config->sites[PROBE_HTTP_CLIENT] || config->sites[PROBE_GRPC_INVOKE] || config->sites[PROBE_GRPC_STREAM];
 }
 
 static void find_places(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
@@ -204,14 +232,27 @@ static void find_places(struct go_places *places, struct trace_binary *config, c
 	drop_endless(places, config);
 }
 
-/* What makes client spans, and whether there are spans that they can be in. */
+/* What makes client spans, and whether there are spans that they can be in: goroutines are followed from the ones to the
+ * others, and where there is nothing to find, the probe at every new goroutine is not wanted. */
 static void choose_calls(struct go_places *places, struct trace_binary *config)
 {
 	if (!is_queried(config))
 		for (unsigned int i = 0; i < SQL_PROBES; i++)
 			drop(places, config, sql_probes[i]);
-	config->calls = is_queried(config) || is_rpc_called(config);
-	config->follows = config->calls && (is_served(config) || config->sites[PROBE_GRPC_SERVER]);
+	config->calls = is_queried(config) || is_called(config);
+	config->follows = config->calls && config->sites[PROBE_NEW_GOROUTINE] &&
+			  (is_served(config) || config->sites[PROBE_GRPC_SERVER]);
+	if (!config->follows)
+		drop(places, config, PROBE_NEW_GOROUTINE);
+}
+
+/* The end of every goroutine is worth a probe only where a handler may end in a way that nothing else shows: gRPC's, and
+ * where there is no deferred function to every function that begins a span. */
+static bool is_goexit_needed(const struct go_places *places, const struct trace_binary *config)
+{
+	return config->sites[PROBE_GRPC_HEADERS] ||
+	       places->of[PROBE_RECOVER].n < places->of[PROBE_HTTP_SERVER].n + places->of[PROBE_HTTP2_SERVER].n +
+						     places->of[PROBE_HTTP2_SERVER_27].n;
 }
 
 /* ---- what the kernel side has to know ---- */
@@ -261,10 +302,13 @@ static void set_offsets(struct trace_binary *config, const struct go_binary *bin
 	config->url_scheme = go_offset_of(layout, GO_URL_SCHEME);
 	config->url_host = go_offset_of(layout, GO_URL_HOST);
 	config->url_path = go_offset_of(layout, GO_URL_PATH);
+	config->url_raw_path = go_offset_of(layout, GO_URL_RAW_PATH);
 	config->url_raw_query = go_offset_of(layout, GO_URL_RAW_QUERY);
 	config->response_conn = go_offset_of(layout, GO_RESPONSE_CONN);
 	config->response_req = go_offset_of(layout, GO_RESPONSE_REQ);
 	config->response_status = status_offset(binary, layout);
+	config->client_response_status = go_offset_of(layout, GO_CLIENT_RESPONSE_STATUS_CODE);
+	config->client_response_proto_major = go_offset_of(layout, GO_CLIENT_RESPONSE_PROTO_MAJOR);
 	config->conn_rwc = go_offset_of(layout, GO_CONN_RWC);
 	config->conn_tls_state = go_offset_of(layout, GO_CONN_TLS_STATE);
 	config->net_conn_fd = go_offset_of(layout, GO_NET_CONN_FD);
@@ -307,6 +351,8 @@ bool probes_attach(struct go_probes *probes, unsigned int target, const struct g
 	describe(&config, binary);
 	find_places(&places, &config, binary);
 	choose_calls(&places, &config);
+	if (!is_goexit_needed(&places, &config))
+		drop(&places, &config, PROBE_GOEXIT);
 	if (!wants_sched)
 		drop(&places, &config, PROBE_STATUS);
 	return is_enough(&config, path, loudly) && go_probes_tell(probes, target, &config.head) &&

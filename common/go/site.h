@@ -29,7 +29,7 @@ struct site {
 	enum site_kind kind;
 };
 
-enum { SITE_RETURNS_MAX = 16 };
+enum { SITE_RETURNS_MAX = 32 };
 
 /* The site for the entry of a function. False where the code is not understood: no probe then. */
 bool site_of_entry(const struct go_binary *binary, const struct go_function *function, struct site *site);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * otb-trace, kernel side: requests that net/http makes, one span for each hop: from (*Transport).roundTrip to its rets,
+ * which is where the response's header has come; its body may follow. Not from RoundTrip, which does nothing but call it
+ * and would have one ret: where a program's own transport calls that of a *Transport, the compiler has taken it in.
+ */
+#ifndef OTB_TRACE_CLIENT_BPF_H
+#define OTB_TRACE_CLIENT_BPF_H
+
+#include "bpf/trace_goroutine.bpf.h"
+
+/* The parts of the URL. What user information it has is never read. */
+static __always_inline void url_add(const struct place *place, struct trace_span *span, __u64 url)
+{
+	const struct trace_binary *binary = place->binary;
+	struct go_string path = field_read_string(url, binary->url_raw_path);
+
+	text_add_field(span, TEXT_SCHEME, url, binary->url_scheme);
+	text_add_field(span, TEXT_HOST, url, binary->url_host);
+	if (!path.length)
+		path = field_read_string(url, binary->url_path);
+	text_add(span, TEXT_PATH, &path);
+	if (options.wants_query)
+		text_add_field(span, TEXT_QUERY, url, binary->url_raw_query);
+}
+
+/* roundTrip(t, req) */
+SEC("uprobe")
+int http_client(GO_CONTEXT *ctx)
+{
+	__u64 g = GO_G(ctx), request = GO_ARG1(ctx);
+	const struct trace_request_layout *layout;
+	struct scratch *scratch;
+	struct trace_span *span;
+	struct place place;
+
+	if (go_stack_grows(ctx) || !place_find(ctx, &place))
+		return 0;
+	scratch = scratch_get();
+	if (!scratch)
+		return 0;
+	place_set_bias(ctx, &place, place.binary->sites[PROBE_HTTP_CLIENT]);
+	span_abandon(&place, g, SLOT_CLIENT);
+	span = &scratch->open.span;
+	span_begin(span, SPAN_KIND_CLIENT, TRACE_HTTP1);
+	if (!client_set_parent(&place, scratch, g, SLOT_CLIENT))
+		return 0;
+	layout = &place.binary->request;
+	span->goroutine_id = field_read(g, place.binary->head.g_goid);
+	text_add_field(span, TEXT_METHOD, request, layout->method);
+	url_add(&place, span, field_read(request, layout->url));
+	headers_find(&place, scratch, field_read(request, layout->header));
+	headers_add(scratch);
+	span_open(&place, g, SLOT_CLIENT, &scratch->open);
+	return 0;
+}
+
+/* Of an error, a method and whether its type is a pointer's: so that its type can be named where there are no symbols.
+ * An interface's first word is an itab (runtime/runtime2.go, internal/abi/iface.go): the type is its second word, methods
+ * begin at the fourth; a type's kind is its 23rd byte (runtime/type.go, internal/abi/type.go). The same in Go 1.17 to
+ * 1.27. */
+static __always_inline void span_set_error(const struct place *place, struct trace_span *span, __u64 itab)
+{
+	enum { ITAB_TYPE = 8, ITAB_METHOD = 24, TYPE_KIND = 23, KIND_MASK = 31, KIND_POINTER = 22 };
+	__u64 method = go_read_u64(itab + ITAB_METHOD), type = go_read_u64(itab + ITAB_TYPE);
+	__u8 kind = 0;
+
+	span->flags |= SPAN_ERROR;
+	if (!method || bpf_probe_read_user(&kind, sizeof(kind), (const void *)(type + TYPE_KIND)))
+		return;
+	span->error = method - place->process->head.bias;
+	if ((kind & KIND_MASK) == KIND_POINTER)
+		span->flags |= SPAN_ERROR_POINTER;
+}
+
+static __always_inline void span_set_response(const struct place *place, struct trace_span *span, __u64 response)
+{
+	const struct trace_binary *binary = place->binary;
+
+	if (!response || binary->client_response_status == GO_NO_OFFSET)
+		return;
+	span->status = (__u16)field_read(response, binary->client_response_status);
+	span->flags |= SPAN_HAS_STATUS;
+	if (field_read(response, binary->client_response_proto_major) == 2)
+		span->protocol = TRACE_HTTP2;
+}
+
+/* Returns a *Response and an error. */
+SEC("uprobe")
+int http_client_end(GO_CONTEXT *ctx)
+{
+	struct trace_span_key key;
+	struct open_span *open;
+	struct place place;
+
+	if (!place_find(ctx, &place))
+		return 0;
+	key = span_key(&place, GO_G(ctx), SLOT_CLIENT);
+	open = bpf_map_lookup_elem(&spans, &key);
+	if (!open)
+		return 0;
+	if (GO_ARG1(ctx))
+		span_set_error(&place, &open->span, GO_ARG1(ctx));
+	else
+		span_set_response(&place, &open->span, GO_ARG0(ctx));
+	span_emit(&place, &open->span);
+	bpf_map_delete_elem(&spans, &key);
+	return 0;
+}
+
+#endif
