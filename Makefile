@@ -106,6 +106,7 @@ PARTS_sample_verdict := $(call sample_parts,arrival.c fields.c tally.c trace_id.
 PARTS_stream_clock := $(call sample_parts,stream_clock.c)
 PARTS_trace_id := $(call sample_parts,fields.c trace_id.c)
 trace_parts = $(addprefix cmd/otb-trace/,$(1))
+PARTS_trace_metrics := $(call trace_parts,driver.c error_type.c event.c metrics.c query.c rpc.c service.c span_name.c url.c)
 PARTS_trace_otlp := $(call trace_parts,otlp.c)
 PARTS_trace_query := $(call trace_parts,query.c)
 PARTS_trace_service := $(call trace_parts,service.c)

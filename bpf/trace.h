@@ -162,6 +162,44 @@ struct trace_stop {
 	__u64 start_ns, end_ns;
 };
 
+/*
+ * Requests are counted by this, sampled or not. A text that is longer than there is room for is cut; its length is not.
+ */
+enum { TRACE_METRICS_MAX = 4096, TRACE_METRIC_TEXT_SIZE = 104, TRACE_METHOD_SIZE = 8, TRACE_METHODS_MAX = 16 };
+
+struct trace_metric_key {
+	__u32 pid, incarnation;
+	__u8 kind, protocol; /* HTTP/2 is TRACE_HTTP1, too */
+	__u16 flags;         /* SPAN_HAS_STATUS, SPAN_PANICKED, SPAN_ERROR */
+	__u16 status, text_length;
+	__u8 method[TRACE_METHOD_SIZE];    /* HTTP's, if it is one of those that are known, else zeros */
+	__u8 text[TRACE_METRIC_TEXT_SIZE]; /* HTTP's server: the pattern of the route */
+};
+
+/* How many there are of up to each of the bounds, but not up to the one before it, and beyond. */
+enum { TRACE_BOUNDS = 14 };
+
+struct trace_metric {
+	__u64 process_start_ns;
+	__u8 comm[GO_COMM_SIZE];
+	__u64 total_ns;
+	__u64 counts[TRACE_BOUNDS + 1];
+};
+
+/* Those for which there was no room, by kind and protocol. */
+enum { TRACE_OVERFLOWS = 8 };
+
+static inline __u32 trace_overflow_index(__u32 kind, __u32 protocol)
+{
+	return (kind - SPAN_KIND_SERVER) << 2 | protocol;
+}
+
+static inline void trace_overflow_of(__u32 index, __u8 *kind, __u8 *protocol)
+{
+	*kind = (__u8)(SPAN_KIND_SERVER + (index >> 2));
+	*protocol = (__u8)(index & 3);
+}
+
 /* The key of a span under way: a goroutine can be in one of each slot. */
 enum span_slot { SLOT_SERVER, SLOT_CLIENT, SLOT_RPC_CLIENT, SLOT_SQL };
 
@@ -176,6 +214,8 @@ struct trace_options {
 	__u32 samples; /* else every request is a span */
 	__u32 wants_query;
 	__u32 wants_sched;
+	__u32 measures;      /* every request is counted */
+	__u32 wants_no_span; /* but for what is counted */
 };
 
 /* The headers that are looked for; trace_header_name by these numbers. */
@@ -202,6 +242,8 @@ struct trace_header_name {
 };
 
 _Static_assert(sizeof(struct trace_stop) == 48, "wire struct");
+_Static_assert(sizeof(struct trace_metric_key) == 128, "wire struct");
+_Static_assert(sizeof(struct trace_metric) == 152, "wire struct");
 _Static_assert(sizeof(struct trace_text_head) == 4, "wire struct");
 _Static_assert(sizeof(struct trace_address) == 20, "wire struct");
 _Static_assert(__builtin_offsetof(struct trace_span, text) == 184, "wire struct");

@@ -24,6 +24,18 @@ static __always_inline void url_add(const struct place *place, struct trace_span
 		text_add_field(span, TEXT_QUERY, url, binary->url_raw_query);
 }
 
+static __always_inline void client_describe(const struct place *place, struct scratch *scratch, __u64 g, __u64 request,
+					    const struct trace_request_layout *layout)
+{
+	struct trace_span *span = &scratch->open.span;
+
+	span->goroutine_id = field_read(g, place->binary->head.g_goid);
+	text_add_field(span, TEXT_METHOD, request, layout->method);
+	url_add(place, span, field_read(request, layout->url));
+	headers_find(place, scratch, field_read(request, layout->header));
+	headers_add(scratch);
+}
+
 /* roundTrip(t, req) */
 SEC("uprobe")
 int http_client(GO_CONTEXT *ctx)
@@ -31,7 +43,6 @@ int http_client(GO_CONTEXT *ctx)
 	__u64 g = GO_G(ctx), request = GO_ARG1(ctx);
 	const struct trace_request_layout *layout;
 	struct scratch *scratch;
-	struct trace_span *span;
 	struct place place;
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
@@ -41,16 +52,14 @@ int http_client(GO_CONTEXT *ctx)
 		return 0;
 	place_set_bias(ctx, &place, place.binary->sites[PROBE_HTTP_CLIENT]);
 	span_abandon(&place, g, SLOT_CLIENT);
-	span = &scratch->open.span;
-	span_begin(span, SPAN_KIND_CLIENT, TRACE_HTTP1);
-	if (!client_set_parent(&place, scratch, g, SLOT_CLIENT))
-		return 0;
+	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_HTTP1);
 	layout = &place.binary->request;
-	span->goroutine_id = field_read(g, place.binary->head.g_goid);
-	text_add_field(span, TEXT_METHOD, request, layout->method);
-	url_add(&place, span, field_read(request, layout->url));
-	headers_find(&place, scratch, field_read(request, layout->header));
-	headers_add(scratch);
+	metric_set_method(&scratch->open, request, layout->method);
+	scratch->open.is_sampled = !options.wants_no_span && client_set_parent(&place, scratch, g, SLOT_CLIENT);
+	if (scratch->open.is_sampled)
+		client_describe(&place, scratch, g, request, layout);
+	else if (!options.measures)
+		return 0;
 	span_open(&place, g, SLOT_CLIENT, &scratch->open);
 	return 0;
 }
@@ -103,8 +112,7 @@ int http_client_end(GO_CONTEXT *ctx)
 		span_set_error(&place, &open->span, GO_ARG1(ctx));
 	else
 		span_set_response(&place, &open->span, GO_ARG0(ctx));
-	span_emit(&place, &open->span);
-	bpf_map_delete_elem(&spans, &key);
+	span_close(&place, &key, open);
 	return 0;
 }
 

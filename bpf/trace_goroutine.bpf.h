@@ -112,7 +112,7 @@ static __always_inline bool client_set_parent(const struct place *place, struct 
 	span_set_root(span);
 	if (outer) {
 		span_set_goroutine_parent(span, outer->span.trace_id, outer->span.span_id, outer->span.threshold);
-		return true;
+		return outer->is_sampled;
 	}
 	if (context_find(place, g, &context)) {
 		span_set_goroutine_parent(span, context.trace_id, context.span_id, context.threshold);

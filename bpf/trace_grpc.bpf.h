@@ -205,7 +205,7 @@ static __always_inline void rpc_server_begin(const struct place *place, __u64 tr
 
 	if (!scratch)
 		return;
-	span_begin(&scratch->open.span, SPAN_KIND_SERVER, TRACE_GRPC);
+	span_begin(&scratch->open, SPAN_KIND_SERVER, TRACE_GRPC);
 	fields_find(scratch, frame);
 	scratch->open.is_sampled = span_set_parent(scratch);
 	if (scratch->open.is_sampled)
@@ -450,14 +450,15 @@ static __always_inline int call_begin(GO_CONTEXT *ctx, __u64 data, __u64 length,
 	scratch = scratch_get();
 	if (!scratch)
 		return 0;
-	span_begin(&scratch->open.span, SPAN_KIND_CLIENT, TRACE_GRPC);
-	if (!client_set_parent(&place, scratch, g, SLOT_RPC_CLIENT))
+	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_GRPC);
+	if (options.wants_no_span || !client_set_parent(&place, scratch, g, SLOT_RPC_CLIENT))
 		return 0;
 	scratch->open.span.goroutine_id = field_read(g, place.binary->head.g_goid);
 	text_add(&scratch->open.span, TEXT_RPC_METHOD, &method);
 	scratch->open.object = depth;
 	scratch->open.request = request;
 	scratch->open.inner = 0;
+	scratch->open.is_sampled = 1;
 	span_open(&place, g, SLOT_RPC_CLIENT, &scratch->open);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #ifndef OTB_TRACE_HEADERS_BPF_H
 #define OTB_TRACE_HEADERS_BPF_H
 
-#include "bpf/trace_span.bpf.h"
+#include "bpf/trace_end.bpf.h"
 
 enum {
 	HEADERS_MAX = 96,

@@ -52,7 +52,10 @@ static __always_inline bool server_span_fill(const struct place *place, struct s
 	struct trace_span *span = &scratch->open.span;
 	__u64 url;
 
-	span_begin(span, SPAN_KIND_SERVER, start->protocol);
+	span_begin(&scratch->open, SPAN_KIND_SERVER, start->protocol);
+	metric_set_method(&scratch->open, start->request, layout->method);
+	if (options.wants_no_span)
+		return false;
 	headers_find(place, scratch, field_read(start->request, layout->header));
 	if (!span_set_parent(scratch))
 		return false;
@@ -83,18 +86,17 @@ int server_begin(GO_CONTEXT *ctx)
 	if (!scratch || !place_find(ctx, &place))
 		return 0;
 	start = &scratch->start;
-	if (!server_span_fill(&place, scratch)) {
-		context_set(&place, start->g, &scratch->open.span, false);
+	scratch->open.is_sampled = server_span_fill(&place, scratch);
+	context_set(&place, start->g, &scratch->open.span, scratch->open.is_sampled);
+	if (!scratch->open.is_sampled && !options.measures)
 		return 0;
-	}
-	if (start->protocol == TRACE_HTTP1) {
+	if (scratch->open.is_sampled && start->protocol == TRACE_HTTP1) {
 		conn = field_read(start->object, place.binary->response_conn);
 		addresses_read(&place, &scratch->open.span, interface_read(conn, place.binary->conn_rwc));
 	}
 	scratch->open.object = start->object;
 	scratch->open.request = start->is_server_request ? 0 : start->request;
 	scratch->open.url = start->is_server_request ? field_read(start->request, place.binary->server_request.url) : 0;
-	context_set(&place, start->g, &scratch->open.span, true);
 	span_open(&place, start->g, SLOT_SERVER, &scratch->open);
 	return 0;
 }
@@ -182,15 +184,18 @@ static __always_inline void span_set_status(struct trace_span *span, __u64 statu
 static __always_inline void route_add(const struct place *place, struct open_span *open)
 {
 	const struct trace_binary *binary = place->binary;
+	struct go_string route;
 
 	if (open->has_route || !open->request ||
 	    (open->url && field_read(open->request, binary->request.url) != open->url))
 		return;
 	if (binary->request_pattern != GO_NO_OFFSET)
-		text_add_field(&open->span, TEXT_ROUTE, open->request, binary->request_pattern);
+		route = field_read_string(open->request, binary->request_pattern);
 	else
-		text_add_field(&open->span, TEXT_ROUTE, field_read(open->request, binary->request_pat),
-			       binary->pattern_str);
+		route = field_read_string(field_read(open->request, binary->request_pat), binary->pattern_str);
+	metric_set_text(open, &route);
+	if (open->is_sampled)
+		text_add(&open->span, TEXT_ROUTE, &route);
 	open->has_route = 1;
 }
 

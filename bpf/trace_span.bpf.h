@@ -54,10 +54,11 @@ struct open_span {
 	__u64 url;     /* of that; 0: the request is certain to be there until the end */
 	__u64 has_route;
 	__u64 inner;        /* gRPC's client: see trace_grpc.bpf.h */
-	__u64 is_sampled;   /* gRPC's server: it will be a span as soon as its goroutine is known */
+	__u64 is_sampled;   /* it will be told; else it is only counted (trace_metrics.bpf.h), or others are in it */
 	__u64 runnable_ns;  /* of its goroutine, when it began; TRACE_NO_TIME: not known */
 	__u64 is_outermost; /* the goroutine's time is kept for as long as it is open */
 	__u64 attempts;     /* of a query, that have failed for a bad connection: the last of them at span.end_ns */
+	struct trace_metric_key metric; /* with options.measures */
 	struct trace_span span;
 };
 
@@ -319,8 +320,11 @@ static __always_inline void text_add_field(struct trace_span *span, __u32 text, 
 
 /* ---- beginning and ending ---- */
 
-static __always_inline void span_begin(struct trace_span *span, __u32 kind, __u32 protocol)
+static __always_inline void span_begin(struct open_span *open, __u32 kind, __u32 protocol)
 {
+	struct trace_span *span = &open->span;
+
+	__builtin_memset(&open->metric, 0, sizeof(open->metric));
 	__builtin_memset(span, 0, __builtin_offsetof(struct trace_span, text));
 	span->start_ns = bpf_ktime_get_ns();
 	span->threshold = TRACE_NO_THRESHOLD;
@@ -348,46 +352,6 @@ static __always_inline void span_open(const struct place *place, __u64 g, enum s
 		sched_begin(place->pid, g, open);
 	if (bpf_map_update_elem(&spans, &key, open, BPF_ANY))
 		counter_add(COUNTER_LOST_MAP, 1);
-}
-
-static __always_inline void span_emit(const struct place *place, struct trace_span *span)
-{
-	__u64 size = __builtin_offsetof(struct trace_span, text) + (span->text_size & (2 * TRACE_TEXT_SIZE - 1));
-
-	counter_add(COUNTER_SEEN, 1);
-	if (!span->end_ns)
-		span->end_ns = bpf_ktime_get_ns();
-	span->process_start_ns = place->process->start_ns;
-	go_event_set(&span->head, TRACE_SPAN, place->pid, place->index);
-	if (size > sizeof(*span))
-		return;
-	if (bpf_ringbuf_output(&ring, span, size, ring_flags()))
-		counter_add(COUNTER_LOST_RINGBUF, 1);
-}
-
-/* Emits an open span, and forgets it. */
-static __always_inline void span_close(const struct place *place, const struct trace_span_key *key,
-				       struct open_span *open)
-{
-	open->span.runnable_ns = TRACE_NO_TIME;
-	if (options.wants_sched)
-		sched_end(key->pid, key->g, open);
-	/* It has ended before, and nobody looked then. */
-	if (open->span.end_ns)
-		open->span.runnable_ns = TRACE_NO_TIME;
-	span_emit(place, &open->span);
-	bpf_map_delete_elem(&spans, key);
-}
-
-/* Ends a goroutine's span whose own end was not seen, if there is one. */
-static __always_inline void span_abandon(const struct place *place, __u64 g, enum span_slot slot)
-{
-	struct trace_span_key key = span_key(place, g, slot);
-	struct open_span *open = bpf_map_lookup_elem(&spans, &key);
-
-	if (!open)
-		return;
-	span_close(place, &key, open);
 }
 
 #endif

@@ -86,14 +86,15 @@ static __always_inline void sql_begin(const struct place *place, __u64 g, __u64 
 	if (!scratch)
 		return;
 	span = &scratch->open.span;
-	span_begin(span, SPAN_KIND_CLIENT, TRACE_SQL);
-	if (!client_set_parent(place, scratch, g, SLOT_SQL))
+	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_SQL);
+	if (options.wants_no_span || !client_set_parent(place, scratch, g, SLOT_SQL))
 		return;
 	span->goroutine_id = field_read(g, place->binary->head.g_goid);
 	span->callee = method_read(place, itab);
 	text_add_parts(span, TEXT_DB_QUERY, *text);
 	scratch->open.object = object;
 	scratch->open.attempts = 0;
+	scratch->open.is_sampled = 1;
 	span_open(place, g, SLOT_SQL, &scratch->open);
 }
 

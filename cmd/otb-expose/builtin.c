@@ -22,6 +22,15 @@
 /* A Go program has a cycle at least every two minutes (forcegcperiod in runtime/proc.go): behind five it has ended. */
 #define OF_PROCESS "{comm,pid} from gc_cycle ttl 5m "
 
+#define HTTP_SERVER \
+	" http_server_request_duration_seconds{http_request_method,http_route,http_response_status_code,error_type} "
+#define HTTP_CLIENT                             \
+	" http_client_request_duration_seconds" \
+	"{http_request_method,server_address,server_port,http_response_status_code,error_type} "
+#define SPAN_COUNTS                                                                                                   \
+	"counts le_5ms, le_10ms, le_25ms, le_50ms, le_75ms, le_100ms, le_250ms, le_500ms, le_750ms, le_1s, le_2_5s, " \
+	"le_5s, le_7_5s, le_10s, count "
+
 const char *const builtin_rules[] = {
 	"counter otb_tcp_retransmit_segments_total{reason,comm} from " RETRANSMITS ", " SUMMARY " value segments "
 	"help 'TCP segments retransmitted, as the kernel counts them in TcpRetransSegs (SYN-ACKs included).'",
@@ -95,15 +104,22 @@ const char *const builtin_rules[] = {
 	"gauge go_processor_limit" OF_PROCESS "value gomaxprocs as go.processor.limit "
 	"help 'GOMAXPROCS of a Go program in its last GC cycle.'",
 
-	/* Never by url_path: that has as many values as there are users. */
-	"histogram http_server_request_duration_seconds"
-	"{http_request_method,http_route,http_response_status_code,error_type} from span value duration_ns / 1e9 "
+	/* Never by url_path: that has as many values as there are users. A span that is `measured` is in a summary, too
+	 * (otb-trace --metrics). */
+	"histogram" HTTP_SERVER "from span value duration_ns / 1e9 "
 	"as http.server.request.duration help 'Duration of HTTP server requests.' "
-	"where span_kind == 'server' and http_request_method exists",
-	"histogram http_client_request_duration_seconds"
-	"{http_request_method,server_address,server_port,http_response_status_code,error_type} from span "
-	"value duration_ns / 1e9 as http.client.request.duration help 'Duration of HTTP client requests.' "
-	"where span_kind == 'client' and http_request_method exists",
+	"where span_kind == 'server' and http_request_method exists and not measured exists",
+	"histogram" HTTP_SERVER "from span value duration_ns / 1e9 exemplars "
+	"where span_kind == 'server' and http_request_method exists and measured exists",
+	"histogram" HTTP_SERVER "from span_summary value total_ns / 1e9 " SPAN_COUNTS
+	"where span_kind == 'server' and network_protocol_name == 'http'",
+	"histogram" HTTP_CLIENT "from span value duration_ns / 1e9 "
+	"as http.client.request.duration help 'Duration of HTTP client requests.' "
+	"where span_kind == 'client' and http_request_method exists and not measured exists",
+	"histogram" HTTP_CLIENT "from span value duration_ns / 1e9 exemplars "
+	"where span_kind == 'client' and http_request_method exists and measured exists",
+	"histogram" HTTP_CLIENT "from span_summary value total_ns / 1e9 " SPAN_COUNTS
+	"where span_kind == 'client' and network_protocol_name == 'http'",
 };
 
 const unsigned int n_builtin_rules = sizeof(builtin_rules) / sizeof(builtin_rules[0]);

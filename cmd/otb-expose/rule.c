@@ -211,6 +211,22 @@ static bool parse_value(struct rule *rule, struct lexer *lexer, struct json_name
 	return rule->divisor != 0 || lexer_fail_at(lexer, at, "division by zero");
 }
 
+static bool parse_counts(struct rule *rule, struct lexer *lexer, struct json_names *fields)
+{
+	rule->counts = calloc(RULE_BOUNDS_MAX + 1, sizeof(*rule->counts));
+	if (!rule->counts)
+		return lexer_fail(lexer, "no memory");
+	do {
+		const char *at = lexer->token;
+
+		if (rule->n_counts > RULE_BOUNDS_MAX)
+			return lexer_fail(lexer, "more than %d fields", RULE_BOUNDS_MAX + 1);
+		if (!bind_field(&rule->counts[rule->n_counts++], lexer, at, lexer_take_word(lexer, "a field"), fields))
+			return false;
+	} while (lexer_take(lexer, ","));
+	return true;
+}
+
 /* A time in seconds, or any other number. */
 static bool take_bound(struct lexer *lexer, double *bound)
 {
@@ -294,6 +310,7 @@ static const char *const clause_words[RULE_CLAUSES] = {
 	[RULE_FROM] = "from",           [RULE_VALUE] = "value",
 	[RULE_BUCKETS] = "buckets",     [RULE_EXPONENTIAL] = "exponential",
 	[RULE_QUANTILES] = "quantiles", [RULE_TTL] = "ttl",
+	[RULE_COUNTS] = "counts",       [RULE_EXEMPLARS] = "exemplars",
 	[RULE_LIMIT] = "limit",         [RULE_AS] = "as",
 	[RULE_HELP] = "help",           [RULE_WHERE] = "where",
 };
@@ -307,6 +324,10 @@ static bool parse_clause(struct rule *rule, struct lexer *lexer, enum rule_claus
 		return parse_events(rule, lexer);
 	case RULE_VALUE:
 		return parse_value(rule, lexer, fields);
+	case RULE_COUNTS:
+		return parse_counts(rule, lexer, fields);
+	case RULE_EXEMPLARS:
+		return true;
 	case RULE_BUCKETS:
 		return parse_numbers(lexer, take_bound, RULE_BOUNDS_MAX, &shape->bounds, &shape->n_bounds);
 	case RULE_EXPONENTIAL:
@@ -345,9 +366,10 @@ static bool parse_clauses(struct rule *rule, struct lexer *lexer, struct json_na
 			i++;
 		if (i == RULE_CLAUSES || clauses[RULE_WHERE])
 			return lexer_fail_at(lexer, at,
-					     clauses[RULE_WHERE] ? "the condition ends here: expected the end"
-								 : "expected from, value, buckets, exponential, "
-								   "quantiles, ttl, limit, as, help or where");
+					     clauses[RULE_WHERE]
+						     ? "the condition ends here: expected the end"
+						     : "expected from, value, buckets, counts, exemplars, "
+						       "exponential, quantiles, ttl, limit, as, help or where");
 		if (clauses[i])
 			return lexer_fail_at(lexer, at, "a second '%s'", clause_words[i]);
 		clauses[i] = (size_t)(at - lexer->text) + 1;
@@ -369,6 +391,11 @@ static bool parse_type(struct rule *rule, struct lexer *lexer)
 	return lexer_fail(lexer, "expected counter, gauge, histogram or summary");
 }
 
+static const char *rule_clause_at(const struct rule *rule, const struct lexer *lexer, enum rule_clause clause)
+{
+	return lexer->text + rule->clauses[clause] - 1;
+}
+
 /* What only makes sense together. */
 static bool check_whole(const struct rule *rule, struct lexer *lexer)
 {
@@ -380,7 +407,25 @@ static bool check_whole(const struct rule *rule, struct lexer *lexer)
 		return lexer_fail(lexer, "only a histogram has buckets");
 	if (shape->type != METRIC_SUMMARY && shape->quantiles)
 		return lexer_fail(lexer, "only a summary has quantiles");
+	if (shape->type != METRIC_HISTOGRAM && rule->counts)
+		return lexer_fail(lexer, "only a histogram has counts");
+	if (shape->exponential && rule->counts)
+		return lexer_fail(lexer, "exponential buckets cannot be made of counts");
+	if (shape->type != METRIC_HISTOGRAM && shape->type != METRIC_COUNTER && rule->clauses[RULE_EXEMPLARS])
+		return lexer_fail(lexer, "only a counter or a histogram has exemplars");
+	if (rule->counts && rule->clauses[RULE_EXEMPLARS])
+		return lexer_fail(lexer, "a record with counts has no exemplar");
 	return true;
+}
+
+/* Known once the bounds are. */
+static bool check_counts(const struct rule *rule, struct lexer *lexer)
+{
+	unsigned int n = rule->shape.n_bounds + 1;
+
+	return !rule->counts || rule->n_counts == n ||
+	       lexer_fail_at(lexer, rule_clause_at(rule, lexer, RULE_COUNTS),
+			     "expected %u fields: one for each of the bounds, and one for all", n);
 }
 
 /* Copied, so that whoever frees them need not know. */
@@ -440,7 +485,8 @@ bool rule_parse(struct rule *rule, struct lexer *lexer, const char *text, struct
 	at = lexer->token;
 	rule->shape.name = lexer_take_word(lexer, "the metric's name");
 	return rule->shape.name && check_name(rule, lexer, at) && parse_labels(rule, lexer, fields) &&
-	       parse_clauses(rule, lexer, fields) && check_whole(rule, lexer) && complete(rule, lexer);
+	       parse_clauses(rule, lexer, fields) && check_whole(rule, lexer) && complete(rule, lexer) &&
+	       check_counts(rule, lexer);
 }
 
 /* ---- several of one metric ---- */
@@ -517,7 +563,7 @@ bool rule_join(struct rule *first, struct rule *rule, struct lexer *lexer)
 			take_clause(first, rule, clause);
 			first->clauses[clause] = column;
 		} else if (!says_same(first, rule, clause)) {
-			return lexer_fail_at(lexer, lexer->text + column - 1,
+			return lexer_fail_at(lexer, rule_clause_at(rule, lexer, clause),
 					     "a rule before has another '%s' for this metric", clause_words[clause]);
 		}
 	}
@@ -542,6 +588,9 @@ void rule_clear(struct rule *rule)
 	for (unsigned int i = 0; i < rule->n_events; i++)
 		free(rule->events[i]);
 	field_clear(&rule->value);
+	for (unsigned int i = 0; i < rule->n_counts; i++)
+		field_clear(&rule->counts[i]);
+	free(rule->counts);
 	condition_free(rule->condition);
 	free(rule->text);
 	free((char *)rule->shape.name);

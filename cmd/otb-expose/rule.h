@@ -13,6 +13,9 @@
  *	          whole and the groups matched
  *	from EVENT, ...          only records of these events
  *	value FIELD [* or / N]   the amount; without it each record counts 1, which no gauge or summary does
+ *	counts FIELD, ...        of a histogram: the record is one itself. A field for each of the bounds, and one more: how many
+ *	                         are up to it, and how many there are. `value` is the sum of them all
+ *	exemplars                the record gives exemplars, but is counted by another one
  *	buckets N, ...           upper bounds; with a suffix of time (5ms) in seconds
  *	exponential              exponential buckets besides, which --otlp writes in their stead
  *	quantiles N, ...         of a summary; 0.5, 0.9, 0.99 without it
@@ -36,6 +39,8 @@ enum { RULE_EVENTS_MAX = 8, RULE_GROUPS = 10, RULE_BOUNDS_MAX = 200, RULE_QUANTI
 enum rule_clause {
 	RULE_FROM,
 	RULE_VALUE,
+	RULE_COUNTS,
+	RULE_EXEMPLARS,
 	RULE_BUCKETS,
 	RULE_EXPONENTIAL,
 	RULE_QUANTILES,
@@ -66,6 +71,8 @@ struct rule {
 	unsigned int n_events; /* 0: records of any event, and of none */
 	struct field value;    /* name NULL: each record counts 1 */
 	double factor, divisor;
+	struct field *counts; /* n_bounds + 1 of them; NULL: each record is one measurement */
+	unsigned int n_counts;
 	struct condition *condition; /* NULL: none */
 };
 

@@ -346,6 +346,31 @@ static bool read_amount(struct rules *rules, const struct record_view *record, c
 	return rule->shape.type != METRIC_COUNTER || *amount > 0;
 }
 
+/* The buckets of a record that is a histogram itself, whose fields have all up to each bound: whole numbers that do not
+ * fall. False: they are not there, or no such numbers. */
+static bool read_counts(struct rules *rules, const struct record_view *record, const struct rule *rule,
+			uint64_t counts[RULE_BOUNDS_MAX + 1])
+{
+	uint64_t before = 0;
+
+	for (unsigned int i = 0; i < rule->n_counts; i++) {
+		const struct json_value *value = field_value(&rule->counts[i], record);
+		double number;
+
+		if (!value)
+			return false;
+		number = field_number(value, record);
+		/* A NAN is not above anything. */
+		if (!(number >= (double)before && number < 0x1p53) || number != (double)(uint64_t)number) {
+			rules->bad_values++;
+			return false;
+		}
+		counts[i] = (uint64_t)number - before;
+		before = (uint64_t)number;
+	}
+	return true;
+}
+
 struct label_space {
 	char bytes[METRIC_LABELS_MAX][RULE_LABEL_MAX];
 };
@@ -457,27 +482,48 @@ static void read_labels(const struct record_view *record, const struct rule *rul
 		labels[i] = read_label(record, &rule->labels[i], space->bytes[i]);
 }
 
-static void apply_rule(struct rules *rules, const struct measurement *measurement, const struct bound_rule *bound)
+/* Adds what was measured, as often as it stands for. `counts` are those of a rule that has some. */
+static void add_measurement(struct rules *rules, const struct measurement *measurement, const struct bound_rule *bound,
+			    struct series *series, double amount, const uint64_t *counts)
 {
-	const struct record_view *record = measurement->record;
 	struct metric *metric = bound->metric;
-	struct label_text labels[METRIC_LABELS_MAX];
-	struct label_space space;
-	struct series *series;
-	double amount;
 	uint64_t weight = 1;
 
-	if (!read_amount(rules, record, bound, &amount))
-		return;
-	read_labels(record, bound->rule, &space, labels);
-	series = metric_get(metric, labels);
-	set_exemplar(rules, metric, series, record, amount);
 	/* Counters take fractions; how many measurements there are is an integer to every reader. */
 	if (measurement->adjusted_count != 1 && metric->shape->type == METRIC_COUNTER)
 		amount *= measurement->adjusted_count;
 	else if (measurement->adjusted_count != 1)
 		weight = threshold_round(measurement->adjusted_count, &rules->random);
-	metric_add(metric, series, amount, weight);
+	if (bound->rule->counts)
+		metric_add_counts(metric, series, counts, amount, weight);
+	else
+		metric_add(metric, series, amount, weight);
+}
+
+static void apply_rule(struct rules *rules, const struct measurement *measurement, const struct bound_rule *bound)
+{
+	const struct record_view *record = measurement->record;
+	struct metric *metric = bound->metric;
+	struct label_text labels[METRIC_LABELS_MAX];
+	uint64_t counts[RULE_BOUNDS_MAX + 1];
+	struct label_space space;
+	struct series *series;
+	double amount;
+	bool is_counted = !bound->rule->clauses[RULE_EXEMPLARS];
+
+	if (!read_amount(rules, record, bound, &amount))
+		return;
+	if (bound->rule->counts && !read_counts(rules, record, bound->rule, counts))
+		return;
+	read_labels(record, bound->rule, &space, labels);
+	/* What is not counted makes no series: the record that is may have another one. */
+	series = is_counted ? metric_get(metric, labels) : metric_lookup(metric, labels);
+	if (!series)
+		return;
+	if (!bound->rule->counts)
+		set_exemplar(rules, metric, series, record, amount);
+	if (is_counted)
+		add_measurement(rules, measurement, bound, series, amount, counts);
 }
 
 /* The number of the record's event in rules->events, or -1. */

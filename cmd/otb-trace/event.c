@@ -51,7 +51,26 @@ const char *const event_field_names[] = {
 	"error_type",
 	"tracestate",
 	"sampling_threshold",
+	"measured",
+	"interval_ns",
+	"network_protocol_name",
 	"count",
+	"total_ns",
+	"le_5ms",
+	"le_10ms",
+	"le_25ms",
+	"le_50ms",
+	"le_75ms",
+	"le_100ms",
+	"le_250ms",
+	"le_500ms",
+	"le_750ms",
+	"le_1s",
+	"le_2_5s",
+	"le_5s",
+	"le_7_5s",
+	"le_10s",
+	"overflow",
 	"where",
 	"seen",
 	"written",
@@ -63,7 +82,11 @@ const char *const event_field_names[] = {
 	NULL,
 };
 
-static const char *const kind_names[] = { [SPAN_KIND_SERVER] = "server", [SPAN_KIND_CLIENT] = "client" };
+const char *span_kind_name(unsigned int kind)
+{
+	return kind == SPAN_KIND_CLIENT ? "client" : "server";
+}
+
 static const char *const source_names[] = {
 	[SOURCE_NEW] = "new",          [SOURCE_TRACEPARENT] = "traceparent", [SOURCE_B3] = "b3",
 	[SOURCE_B3_MULTI] = "b3multi", [SOURCE_GOROUTINE] = "goroutine",
@@ -111,7 +134,7 @@ static void add_ids(struct record *record, const struct trace_span *event)
 	if (event->parent_source != SOURCE_NEW)
 		add_id(record, "parent_span_id", event->parent_span_id, sizeof(event->parent_span_id));
 	record_add_text(record, "parent_source", source_names[event->parent_source]);
-	record_add_text(record, "span_kind", kind_names[event->kind]);
+	record_add_text(record, "span_kind", span_kind_name(event->kind));
 }
 
 static void add_process(struct record *record, const struct span *span)
@@ -322,27 +345,36 @@ static void add_sql(struct record *record, const struct span *span, bool wants_t
 	add_part(record, "db_query_text", redacted.text, redacted.length, query->cut);
 }
 
-/* error.type: what ended the request, else the error that the call returned, else a status that says that the server
- * failed, or to a client that its request has. */
+void record_add_error_type(struct record *record, unsigned int kind, unsigned int flags, uint16_t status,
+			   const char *error)
+{
+	unsigned int failed = kind == SPAN_KIND_CLIENT ? 400 : 500;
+	char text[8];
+
+	if (flags & SPAN_PANICKED) {
+		record_add_text(record, "error_type", "panic");
+	} else if (flags & SPAN_ERROR) {
+		record_add_text(record, "error_type", error);
+	} else if (flags & SPAN_HAS_STATUS && status >= failed) {
+		snprintf(text, sizeof(text), "%u", status);
+		record_add_text(record, "error_type", text);
+	}
+}
+
 static void add_error_type(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
-	unsigned int failed = event->kind == SPAN_KIND_CLIENT ? 400 : 500;
 	char type[ERROR_TYPE_SIZE], status[RPC_STATUS_SIZE];
-	const char *error = rpc_is(span) ? rpc_error(span, status) : NULL;
+	const char *error;
 
-	if (event->flags & SPAN_PANICKED) {
-		record_add_text(record, "error_type", "panic");
-	} else if (rpc_is(span)) {
+	if (rpc_is(span) && !(event->flags & SPAN_PANICKED)) {
+		error = rpc_error(span, status);
 		if (error)
 			record_add_text(record, "error_type", error);
-	} else if (event->flags & SPAN_ERROR) {
-		error_type_of_method(span->error_method, event->flags & SPAN_ERROR_POINTER, type);
-		record_add_text(record, "error_type", type);
-	} else if (event->flags & SPAN_HAS_STATUS && event->status >= failed) {
-		snprintf(status, sizeof(status), "%u", event->status);
-		record_add_text(record, "error_type", status);
+		return;
 	}
+	error_type_of_method(span->error_method, event->flags & SPAN_ERROR_POINTER, type);
+	record_add_error_type(record, event->kind, event->flags, event->status, type);
 }
 
 static void add_sampling(struct record *record, const struct span *span)
@@ -384,6 +416,8 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 	for (unsigned int i = 0; i < options->n_headers; i++)
 		add_span_text(record, options->header_fields[i], span, (enum trace_text)(TEXT_HEADER + i));
 	add_sampling(record, span);
+	if (options->wants_metrics)
+		record_add_bool(record, "measured", true);
 }
 
 /* ---- rows ---- */
@@ -419,7 +453,7 @@ void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns
 	table_set_time(table, AT, wall_ns);
 	table_set(table, PID, "%u", event->head.pid);
 	table_set(table, COMM, "%.*s", GO_COMM_SIZE, (const char *)event->head.comm);
-	table_set(table, KIND, "%s", kind_names[event->kind]);
+	table_set(table, KIND, "%s", span_kind_name(event->kind));
 	table_set_duration(table, DURATION, event->end_ns - event->start_ns);
 	if (event->flags & SPAN_HAS_STATUS)
 		table_set(table, STATUS, "%u", event->status);

@@ -14,7 +14,15 @@
 /* Every field of every record of this tool but those of --header, ended by NULL. */
 extern const char *const event_field_names[];
 
-/* Adds the fields behind `time` and `event`. `binary` is the file that the process runs, NULL: not known. */
+/* "server" or "client". */
+const char *span_kind_name(unsigned int kind);
+
+/* error.type: what ended a request, else `error`, the type of the error that a call returned, else a status that says that
+ * the server failed, or to a client that its request has. */
+void record_add_error_type(struct record *record, unsigned int kind, unsigned int flags, uint16_t status,
+			   const char *error);
+
+/* Adds the fields behind `time` and `event`. */
 void span_add_fields(struct record *record, const struct span *span, const struct options *options);
 
 enum { EVENT_COLUMNS = 8 };

@@ -16,6 +16,7 @@
 #include "cmd/otb-trace/driver.h"
 #include "cmd/otb-trace/headers.h"
 #include "cmd/otb-trace/methods.h"
+#include "cmd/otb-trace/metrics.h"
 #include "cmd/otb-trace/options.h"
 #include "cmd/otb-trace/otlp.h"
 #include "cmd/otb-trace/probes.h"
@@ -37,6 +38,7 @@ struct trace {
 	struct services services;
 	struct stops stops;
 	struct methods methods;
+	struct metrics metrics;
 	struct buffer otlp_line;
 	uint64_t stops_missed; /* as last seen */
 	uint64_t execs_missed; /* as last seen */
@@ -155,6 +157,13 @@ static void on_second(void *context)
 	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans));
 }
 
+static void on_interval(void *context)
+{
+	struct trace *tool = context;
+
+	metrics_write(&tool->metrics, &tool->tracer.session, &tool->services);
+}
+
 /* ---- targets ---- */
 
 static bool on_attach(void *context, unsigned int index, const char *path, pid_t pid, bool loudly)
@@ -190,12 +199,17 @@ static void configure(struct trace *tool)
 		.samples = options->has_ratio || options->control_path,
 		.wants_query = options->wants_query,
 		.wants_sched = options->wants_sched,
+		.measures = options->wants_metrics,
+		.wants_no_span = options->cli.summary,
 	};
 
 	memcpy((void *)&bpf->rodata->options, &wanted, sizeof(wanted));
 	bpf->rodata->all_execs = !options->cli.n_pids;
 	bpf->rodata->header_lengths = headers_name((struct trace_header_name *)bpf->rodata->header_names,
 						   options->headers, options->n_headers);
+	metrics_name(bpf->rodata->metric_methods, bpf->rodata->metric_bounds);
+	if (!options->wants_metrics)
+		bpf_map__set_max_entries(bpf->maps.metrics, 1);
 	probes_configure(&tool->probes, bpf);
 	tracer_take_object(&tool->tracer, bpf->obj);
 }
@@ -226,6 +240,19 @@ static void begin_table(struct trace *tool)
 	session_put_titles(&tool->tracer.session, &tool->table);
 }
 
+static enum exit_code begin_metrics(struct trace *tool)
+{
+	if (!tool->options.wants_metrics)
+		return EXIT_DONE;
+	if (metrics_open(&tool->metrics, bpf_map__fd(tool->bpf->maps.metrics), tool->bpf->bss->metric_overflows)) {
+		diag_print_errno(DIAG_ERROR, -ENOMEM, "--metrics");
+		return EXIT_FAILED;
+	}
+	if (tool->options.cli.interval_ns)
+		loop_every(&tool->tracer.session.loop, tool->options.cli.interval_ns, on_interval, tool);
+	return EXIT_DONE;
+}
+
 static enum exit_code start(struct trace *tool)
 {
 	struct session *session = &tool->tracer.session;
@@ -245,13 +272,15 @@ static enum exit_code start(struct trace *tool)
 	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, go_targets_on_write, &tool->targets);
 	if (!tool->options.cli.n_pids)
 		tool->tracer.privilege = tool->probes.has_multi ? PRIVILEGE_ATTACH : PRIVILEGE_ATTACH_BY_PERF;
-	if (is_table(tool))
+	if (is_table(tool) && !tool->options.cli.summary)
 		begin_table(tool);
-	return EXIT_DONE;
+	return begin_metrics(tool);
 }
 
 static void report(struct trace *tool)
 {
+	if (tool->options.wants_metrics)
+		metrics_write(&tool->metrics, &tool->tracer.session, &tool->services);
 	unfinished_report(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans));
 	tracer_report_loss(&tool->tracer);
 	if (tool->options.cli.stats) {
@@ -292,6 +321,7 @@ int main(int argc, char **argv)
 	control_close(&tool.control);
 	services_close(&tool.services);
 	stops_close(&tool.stops);
+	metrics_close(&tool.metrics);
 	buffer_clear(&tool.otlp_line);
 	go_targets_close(&tool.targets);
 	trace_bpf__destroy(tool.bpf);

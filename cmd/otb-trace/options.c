@@ -19,7 +19,10 @@ enum {
 	OPTION_DB_TEXT,
 	OPTION_SCHED,
 	OPTION_OTLP,
+	OPTION_METRICS,
 };
+
+#define METRICS_INTERVAL_NS UINT64_C(10000000000)
 
 static const char documentation[] =
 	"Print a span for every request that Go programs serve or make, with the caller's trace id, route, status and "
@@ -47,6 +50,9 @@ static const struct argp_option option_table[] = {
 	{ "ratio", OPTION_RATIO, "RATIO", 0, "Keep this share of the traces that begin here (0.01)", 2 },
 	{ "control", OPTION_CONTROL, "PATH", 0,
 	  "Make a BPF map here, through which otb-sample --control sets the share", 2 },
+	{ "metrics", OPTION_METRICS, NULL, 0,
+	  "Besides, every --interval (10s), counts and durations of all requests, sampled or not; --summary: only those",
+	  2 },
 	{ NULL, 0, NULL, 0, "How:", 50 },
 	{ "otlp", OPTION_OTLP, NULL, 0, "OTLP/JSON, an ExportTraceServiceRequest for each span", 50 },
 	{ 0 },
@@ -86,6 +92,19 @@ static void set_ratio(struct options *options, const char *arg, const struct arg
 		cli_refuse(state, "ratio", arg, "a number from 0 to 1, as 0.01");
 	options->threshold = threshold_of_ratio(ratio, THRESHOLD_PRECISION);
 	options->has_ratio = true;
+}
+
+static void set_metrics(struct options *options, const struct argp_state *state)
+{
+	struct cli *cli = &options->cli;
+
+	if (options->wants_metrics && !cli->interval_ns)
+		cli->interval_ns = METRICS_INTERVAL_NS;
+	options->wants_metrics |= cli->summary;
+	if (cli->interval_ns && !options->wants_metrics)
+		argp_error(state, "--interval goes with --metrics or --summary");
+	if (cli->form == CLI_FORM_OTLP && options->wants_metrics)
+		argp_error(state, "--otlp is for spans: it does not go with --metrics and --summary");
 }
 
 static void check(const struct options *options, const struct argp_state *state)
@@ -130,10 +149,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_OTLP:
 		options->cli.form = CLI_FORM_OTLP;
 		return 0;
+	case OPTION_METRICS:
+		options->wants_metrics = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		cli_refuse_argument(state, arg);
 	case ARGP_KEY_END:
 		check(options, state);
+		set_metrics(options, state);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -146,7 +169,7 @@ void options_parse(struct options *options, int argc, char **argv)
 	*options = (struct options){
 		.cli = {
 			.program = "otb-trace",
-			.groups = CLI_TRACER | CLI_FORM,
+			.groups = CLI_TRACER | CLI_FORM | CLI_SUMMARY | CLI_INTERVAL,
 			.names = event_field_names,
 		},
 	};

@@ -21,6 +21,7 @@ struct options {
 	bool has_ratio;
 	const char *control_path; /* NULL: no --control */
 	bool wants_query, wants_db_text, wants_sched;
+	bool wants_metrics; /* --metrics, or --summary, which is the same without spans */
 };
 
 /* Parses the command line, or exits. */

@@ -8,16 +8,16 @@
 
 #define OTHER_METHOD "_OTHER"
 
+const char *const http_methods[HTTP_METHODS] = { "GET",   "POST",    "PUT",   "DELETE", "HEAD",
+						 "PATCH", "OPTIONS", "TRACE", "QUERY",  "CONNECT" };
+
 const char *http_method(const char *method, size_t length)
 {
-	static const char *const known[] = { "GET",   "POST",    "PUT",   "DELETE", "HEAD",
-					     "PATCH", "OPTIONS", "TRACE", "QUERY",  "CONNECT" };
-
 	if (!length)
-		return known[0];
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strlen(known[i]) == length && !memcmp(method, known[i], length))
-			return known[i];
+		return http_methods[0];
+	for (size_t i = 0; i < HTTP_METHODS; i++)
+		if (strlen(http_methods[i]) == length && !memcmp(method, http_methods[i], length))
+			return http_methods[i];
 	return OTHER_METHOD;
 }
 

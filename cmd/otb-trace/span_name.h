@@ -15,7 +15,10 @@
 
 #include "cmd/otb-trace/query.h"
 
-enum { SPAN_NAME_SIZE = 512, ROUTE_SIZE = 512 };
+enum { SPAN_NAME_SIZE = 512, ROUTE_SIZE = 512, HTTP_METHODS = 10 };
+
+/* Those that http_method() knows, GET first. */
+extern const char *const http_methods[HTTP_METHODS];
 
 /* The http.request.method of a request: one of RFC 9110, PATCH or QUERY (case matters), GET for the empty method of a Go
  * client, else "_OTHER", and the method is http.request.method_original then. */

@@ -459,11 +459,24 @@ const struct series **metric_sort(const struct metric *metric, unsigned int *n)
 
 /* ---- measurements ---- */
 
+static void add_count(uint64_t *count, uint64_t n, uint64_t weight)
+{
+	bool fits = !__builtin_mul_overflow(n, weight, &n) && n <= COUNT_MAX - *count;
+
+	*count = fits ? *count + n : COUNT_MAX;
+}
+
+void metric_add_counts(const struct metric *metric, struct series *series, const uint64_t *counts, double sum,
+		       uint64_t weight)
+{
+	for (unsigned int i = 0; i <= metric->shape->n_bounds; i++)
+		add_count(&series->counts[i], counts[i], weight);
+	series->value += sum * (double)weight;
+}
+
 void metric_add(const struct metric *metric, struct series *series, double value, uint64_t weight)
 {
-	uint64_t *count = &series->counts[metric_bucket(metric->shape, value)];
-
-	*count = weight > COUNT_MAX - *count ? COUNT_MAX : *count + weight;
+	add_count(&series->counts[metric_bucket(metric->shape, value)], 1, weight);
 	switch (metric->shape->type) {
 	case METRIC_COUNTER:
 		series->value += value;

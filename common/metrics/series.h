@@ -127,6 +127,11 @@ const struct series **metric_sort(const struct metric *metric, unsigned int *n);
  * exactly any more (2^53) is counted no further. */
 void metric_add(const struct metric *metric, struct series *series, double value, uint64_t weight);
 
+/* The same for a histogram that is measured elsewhere: for each bucket how many there are of it, n_bounds + 1 of them, each
+ * `weight` times, and the sum of all. Exponential buckets cannot be made of these. */
+void metric_add_counts(const struct metric *metric, struct series *series, const uint64_t *counts, double sum,
+		       uint64_t weight);
+
 /* Which of the exemplars a value belongs to; NULL: there is no memory, or the metric has none. */
 struct exemplar *metric_exemplar(const struct metric *metric, struct series *series, double value);
 

@@ -22,6 +22,9 @@ static void check_rule(const struct rule *rule)
 	require(shape->type == METRIC_COUNTER || rule->value.name);
 	require(shape->type != METRIC_HISTOGRAM || shape->n_bounds);
 	require(rule->divisor != 0);
+	require(!rule->counts || (shape->type == METRIC_HISTOGRAM && rule->n_counts == shape->n_bounds + 1));
+	for (unsigned int i = 0; i < rule->n_counts; i++)
+		require(rule->counts[i].name);
 	for (unsigned int i = 1; i < shape->n_bounds; i++)
 		require(shape->bounds[i] > shape->bounds[i - 1]);
 	for (unsigned int i = 0; i < rule->n_labels; i++)

@@ -214,6 +214,18 @@ static const struct {
 	{ "gauge g value a buckets 1`", "only a histogram has buckets" },
 	{ "counter x_total exponential`", "only a histogram has buckets" },
 	{ "histogram h value a quantiles 0.5`", "only a summary has quantiles" },
+	{ "histogram h value a counts `5", "expected a field" },
+	{ "histogram h value a counts b,`", "expected a field" },
+	{ "histogram h value a counts b `counts c", "a second 'counts'" },
+	{ "histogram h value a `counts b", "expected 15 fields" },
+	{ "histogram h value a `counts b, c buckets 1, 2", "expected 3 fields" },
+	{ "histogram h value a buckets 1, 2 `counts b, c, d, e", "expected 3 fields" },
+	{ "histogram h buckets 1 counts b, c`", "only a counter can do without 'value FIELD'" },
+	{ "gauge g value a counts b`", "only a histogram has counts" },
+	{ "counter x_total counts b`", "only a histogram has counts" },
+	{ "histogram h value a exponential buckets 1 counts b, c`", "exponential buckets cannot be made of counts" },
+	{ "histogram h value a buckets 1 counts b, c exemplars`", "a record with counts has no exemplar" },
+	{ "gauge g value a exemplars`", "only a counter or a histogram has exemplars" },
 };
 
 static void check_wrong(const char *marked, const char *words)
@@ -265,6 +277,18 @@ static void check_many(const char *head, unsigned int n, const char *words)
 	check_wrong(text, words);
 }
 
+/* The same of fields, which may be one and the same. */
+static void check_many_fields(void)
+{
+	char text[4096];
+	int size = snprintf(text, sizeof(text), "histogram h value v counts a");
+
+	for (unsigned int i = 0; i < RULE_BOUNDS_MAX; i++)
+		size += snprintf(text + size, sizeof(text) - (size_t)size, ", a");
+	snprintf(text + size, sizeof(text) - (size_t)size, ", `a");
+	check_wrong(text, "more than 201 fields");
+}
+
 static void test_limits(void)
 {
 	char text[4096];
@@ -276,6 +300,7 @@ static void test_limits(void)
 	check_long("counter x_total{a=`", JSON_NAME_LENGTH_MAX + 1, ",b}", "the name is too long");
 	check_many("histogram h value v buckets", RULE_BOUNDS_MAX, "more than 200 numbers");
 	check_many("summary s value v quantiles", RULE_QUANTILES_MAX, "more than 20 numbers");
+	check_many_fields();
 	for (int i = 1; i < JSON_NAMES_MAX; i++)
 		size += snprintf(text + size, sizeof(text) - (size_t)size, " and a%d == 1", i);
 	struct rule rule;

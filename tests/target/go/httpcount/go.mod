@@ -1,0 +1,3 @@
+module httpcount
+
+go 1.17
