@@ -46,7 +46,7 @@ int main(void)
 	memcpy(longest + sizeof(longest) - 3, ".E", 3);
 	error_type_of_method(longest, true, text);
 	check(strlen(text) == sizeof(text) - 2 && !strncmp(text, "*p.x", 4), "the longest name: %zu", strlen(text));
-	error_type_find(NULL, 4096, true, text);
-	check(!strcmp(text, "_OTHER"), "of no file: %s", text);
+	error_type_of_method("", true, text);
+	check(!strcmp(text, "_OTHER"), "of no method: %s", text);
 	return finish_tests();
 }
