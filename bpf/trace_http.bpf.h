@@ -27,11 +27,11 @@ static __always_inline void address_read(const struct place *place, __u64 tcpadd
 	address->ip_length = (__u16)ip.length;
 }
 
-/* Both ends of a net.Conn that is a *net.TCPConn, or a *tls.Conn around one. Which it is cannot be told from the data word
- * of an interface alone: the user side believes the local end only where the peer is that of the request. */
+/* The local end of a net.Conn that is a *net.TCPConn, or a *tls.Conn around one, and the peer's port. Which it is cannot be
+ * told from the data word of an interface alone: the user side believes the one only where the other is the request's. */
 static __always_inline void addresses_read(const struct place *place, struct trace_span *span, __u64 net_conn)
 {
-	__u64 netfd;
+	__u64 netfd, port;
 
 	if (span->flags & SPAN_TLS)
 		net_conn = interface_read(net_conn, place->binary->tls_conn_conn);
@@ -39,7 +39,8 @@ static __always_inline void addresses_read(const struct place *place, struct tra
 	if (!netfd)
 		return;
 	address_read(place, interface_read(netfd, place->binary->netfd_laddr), &span->local);
-	address_read(place, interface_read(netfd, place->binary->netfd_raddr), &span->peer);
+	port = field_read(interface_read(netfd, place->binary->netfd_raddr), place->binary->tcpaddr_port);
+	span->peer.port = port > 0xffff ? 0 : (__u16)port;
 }
 
 /* Fills in a server's span from a request; false where it is not sampled. */
@@ -73,6 +74,22 @@ static __always_inline bool server_span_fill(const struct place *place, struct s
 	return true;
 }
 
+/* HTTP/2 comes by ServeHTTP as well, after runHandler, with a *Request that will have the pattern. So does h2c's preface,
+ * which is no request and never ends: its method is PRI, its protocol HTTP/2.0. */
+static __always_inline bool is_http2(const struct place *place, const struct server_start *start)
+{
+	struct trace_span_key key;
+	struct open_span *open;
+
+	if (start->protocol != TRACE_HTTP1 || field_read(start->request, place->binary->request_proto_major) == 1)
+		return false;
+	key = span_key(place, start->g, SLOT_SERVER);
+	open = bpf_map_lookup_elem(&spans, &key);
+	if (open)
+		open->request = start->request;
+	return true;
+}
+
 /* Begins a server's span of what is in scratch->start. A program by itself: what it does to headers takes the verifier
  * long, and several probes lead here. */
 SEC("uprobe")
@@ -86,6 +103,8 @@ int server_begin(GO_CONTEXT *ctx)
 	if (!scratch || !place_find(ctx, &place))
 		return 0;
 	start = &scratch->start;
+	if (is_http2(&place, start))
+		return 0;
 	scratch->open.is_sampled = server_span_fill(&place, scratch);
 	context_set(&place, start->g, &scratch->open.span, scratch->open.is_sampled);
 	if (!scratch->open.is_sampled && !options.measures)
@@ -119,34 +138,14 @@ static __always_inline void server_start(GO_CONTEXT *ctx, const struct server_st
 	counter_add(COUNTER_LOST_MAP, 1);
 }
 
-/* h2c's preface, which is not a request, and never ends. */
-static __always_inline bool is_preface(const struct place *place, __u64 request)
-{
-	struct go_string method = field_read_string(request, place->binary->request.method);
-
-	return method.length == 3 && (go_read_u32(method.data) & 0xffffff) == ('P' | 'R' << 8 | 'I' << 16);
-}
-
-/* ServeHTTP(rw, req): HTTP/2 comes by here as well, after runHandler, with a *Request that will have the pattern. */
+/* ServeHTTP(rw, req). */
 SEC("uprobe")
 int http_server(GO_CONTEXT *ctx)
 {
 	struct server_start start = { GO_G(ctx), GO_ARG3(ctx), GO_ARG2(ctx), TRACE_HTTP1, 0 };
-	struct place place;
-	struct open_span *open;
-	struct trace_span_key key;
 
-	if (go_stack_grows(ctx) || !place_find(ctx, &place))
-		return 0;
-	if (field_read(start.request, place.binary->request_proto_major) == 1) {
-		if (!is_preface(&place, start.request))
-			server_start(ctx, &start);
-		return 0;
-	}
-	key = span_key(&place, start.g, SLOT_SERVER);
-	open = bpf_map_lookup_elem(&spans, &key);
-	if (open)
-		open->request = start.request;
+	if (!go_stack_grows(ctx))
+		server_start(ctx, &start);
 	return 0;
 }
 

@@ -324,7 +324,8 @@ static __always_inline void span_begin(struct open_span *open, __u32 kind, __u32
 {
 	struct trace_span *span = &open->span;
 
-	__builtin_memset(&open->metric, 0, sizeof(open->metric));
+	if (options.measures)
+		__builtin_memset(&open->metric, 0, sizeof(open->metric));
 	__builtin_memset(span, 0, __builtin_offsetof(struct trace_span, text));
 	span->start_ns = bpf_ktime_get_ns();
 	span->threshold = TRACE_NO_THRESHOLD;
@@ -335,8 +336,11 @@ static __always_inline void span_begin(struct open_span *open, __u32 kind, __u32
 /* A trace's first span, as long as it is not known to have a parent. */
 static __always_inline void span_set_root(struct trace_span *span)
 {
-	__u64 ids[3] = { random_u64(), random_u64() | 1, random_u64() | 1 };
+	__u64 ids[3] = { random_u64(), random_u64(), random_u64() };
 
+	/* Ids of zeros are none. */
+	ids[1] += !ids[1];
+	ids[2] += !ids[2];
 	span->parent_source = SOURCE_NEW;
 	__builtin_memcpy(span->trace_id, ids, sizeof(span->trace_id));
 	__builtin_memcpy(span->span_id, &ids[2], sizeof(span->span_id));

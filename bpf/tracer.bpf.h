@@ -33,13 +33,15 @@ static __always_inline void counter_add(__u32 counter, __u64 n)
 		__sync_fetch_and_add(value, n);
 }
 
-/* No wake-up while less than a quarter of the buffer waits: the reader also looks by a timer, and one wake-up per event
- * would cost more than the events. */
+/* One wake-up when a quarter of the buffer waits, by whoever comes first behind it: the reader also looks by a timer, and
+ * one wake-up per event would cost more than the events, also for a reader that is behind. */
 static __always_inline __u64 ring_flags(void)
 {
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
+	enum { EVENT_SIZE_MAX = 4096 };
+	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	__u64 quarter = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4;
+
+	return waiting >= quarter && waiting < quarter + EVENT_SIZE_MAX ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline void ring_submit(void *event)

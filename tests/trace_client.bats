@@ -133,8 +133,8 @@ calls_seen() {
 	[ "$TRACER_STATUS" -eq 0 ]
 }
 
-# called MINOR: a program that makes requests and serves none
-called() {
+# calls_traced MINOR: a program that makes requests and serves none
+calls_traced() {
 	local try
 	target_build httpcalls "$1" static
 	for try in {1..5}; do
@@ -149,23 +149,23 @@ called() {
 }
 
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.17" {
-	called 1.17
+	calls_traced 1.17
 }
 
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.20" {
-	called 1.20
+	calls_traced 1.20
 }
 
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.23" {
-	called 1.23
+	calls_traced 1.23
 }
 
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.24" {
-	called 1.24
+	calls_traced 1.24
 }
 
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.27" {
-	called 1.27
+	calls_traced 1.27
 }
 
 # ---- sampling ----

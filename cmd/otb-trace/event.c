@@ -264,7 +264,7 @@ static void add_network(struct record *record, const struct span *span)
 
 	add_part(record, "network_peer_address", peer.text, peer.length, text->cut);
 	add_known(record, "network_peer_port", peer.port);
-	if (event->local.ip_length && event->peer.ip_length && event->peer.port == peer.port)
+	if (event->local.ip_length && peer.port && event->peer.port == peer.port)
 		add_socket_address(record, &event->local, "network_local_address", "network_local_port");
 	record_add_text(record, "network_protocol_version", event->protocol == TRACE_HTTP2 ? "2" : "1.1");
 }

@@ -246,11 +246,11 @@ static void choose_calls(struct go_places *places, struct trace_binary *config)
 		drop(places, config, PROBE_NEW_GOROUTINE);
 }
 
-/* The end of every goroutine is worth a probe only where a handler may end in a way that nothing else shows: gRPC's, and
- * where there is no deferred function to every function that begins a span. */
+/* The end of every goroutine is worth a probe only where a handler or a query may end in a way that nothing else shows:
+ * gRPC's, those of database/sql, and where there is no deferred function to every function that begins a span. */
 static bool is_goexit_needed(const struct go_places *places, const struct trace_binary *config)
 {
-	return config->sites[PROBE_GRPC_HEADERS] ||
+	return config->sites[PROBE_GRPC_HEADERS] || is_queried(config) ||
 	       places->of[PROBE_RECOVER].n < places->of[PROBE_HTTP_SERVER].n + places->of[PROBE_HTTP2_SERVER].n +
 						     places->of[PROBE_HTTP2_SERVER_27].n;
 }
