@@ -151,12 +151,23 @@ static uint64_t place_new_goroutine(struct go_places *places, unsigned int probe
 	return go_place_returns(places, probe, binary, function);
 }
 
+/* It has no stack check. To 1.20 it does not begin with a push. */
+static uint64_t place_status(struct go_places *places, const struct go_binary *binary,
+			     const struct go_function *function)
+{
+	struct site site;
+
+	if (function->address && site_of_early_branch(binary, function, &site))
+		return go_place_site(places, PROBE_STATUS, binary, &site);
+	return go_place_any_entry(places, PROBE_STATUS, binary, function);
+}
+
 static uint64_t place_probe(struct go_places *places, enum trace_probe probe, const struct go_binary *binary,
 			    const struct go_function *function)
 {
 	switch (probe) {
 	case PROBE_STATUS:
-		return go_place_any_entry(places, probe, binary, function);
+		return place_status(places, binary, function);
 	case PROBE_SQL_RELEASE_POOL:
 	case PROBE_SQL_RELEASE_HELD:
 		return go_place_branch(places, probe, binary, function);

@@ -207,6 +207,59 @@ bool site_find_branch(const struct code *code, struct site *site)
 	return found;
 }
 
+/* Sets up a frame, stores an argument, compares: registers but those of the frame are as they were. */
+static bool keeps_registers(const cs_insn *instruction)
+{
+	const cs_x86_op *to = &instruction->detail->x86.operands[0];
+
+	switch (instruction->id) {
+	case X86_INS_BT:
+	case X86_INS_CMP:
+	case X86_INS_TEST:
+		return true;
+	case X86_INS_SUB:
+	case X86_INS_MOV:
+	case X86_INS_LEA:
+		return to->type == X86_OP_MEM || is_amd64_register(to, X86_REG_RSP) ||
+		       is_amd64_register(to, X86_REG_RBP);
+	default:
+		return false;
+	}
+}
+
+/* Whether nothing behind a walk jumps to `address` or before. */
+static bool is_passed_once(struct code_walk *walk, uint64_t address)
+{
+	const cs_insn *instruction;
+	uint64_t target;
+
+	while ((instruction = code_next(walk)))
+		if (code_is_jump(walk->code, instruction, &target) && target >= walk->code->address &&
+		    target <= address)
+			return false;
+	return code_is_done(walk);
+}
+
+bool site_find_early_branch(const struct code *code, struct site *site)
+{
+	const cs_insn *instruction;
+	struct code_walk walk;
+	bool found;
+
+	if (code->machine != IMAGE_AMD64 || !code_walk_begin(&walk, code))
+		return false;
+	do
+		instruction = code_next(&walk);
+	while (instruction && (code_is_nop(code, instruction) || keeps_registers(instruction)));
+	found = instruction && code_is_branch(code, instruction);
+	if (found) {
+		*site = (struct site){ instruction->address, SITE_INSIDE };
+		found = is_passed_once(&walk, site->address);
+	}
+	code_walk_end(&walk);
+	return found;
+}
+
 size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX])
 {
 	const cs_insn *instruction;
@@ -367,6 +420,18 @@ bool site_of_entry(const struct go_binary *binary, const struct go_function *fun
 	if (!code_load(&code, binary, function))
 		return false;
 	found = site_find_entry(&code, site);
+	code_unload(&code);
+	return found;
+}
+
+bool site_of_early_branch(const struct go_binary *binary, const struct go_function *function, struct site *site)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_early_branch(&code, site);
 	code_unload(&code);
 	return found;
 }

@@ -39,6 +39,11 @@ bool site_of_entry(const struct go_binary *binary, const struct go_function *fun
  * program to which a second hit is nothing. */
 bool site_of_branch(const struct go_binary *binary, const struct go_function *function, struct site *site);
 
+/* amd64: the first conditional jump of a function, where it is passed once in every call and the arguments are still in
+ * their registers: for a function without a stack check that does not begin with a push, whose first instruction would be
+ * single-stepped. */
+bool site_of_early_branch(const struct go_binary *binary, const struct go_function *function, struct site *site);
+
 /* Every ret of a function, as addresses; returns how many, 0 also where there are more than SITE_RETURNS_MAX or (amd64)
  * an instruction cannot be decoded. A probe on a ret is single-stepped: only for what happens rarely. */
 size_t site_of_returns(const struct go_binary *binary, const struct go_function *function,
@@ -61,6 +66,7 @@ bool site_of_new_goroutine(const struct go_binary *binary, const struct go_funct
 struct code;
 bool site_find_entry(const struct code *code, struct site *site);
 bool site_find_branch(const struct code *code, struct site *site);
+bool site_find_early_branch(const struct code *code, struct site *site);
 size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX]);
 bool site_find_comparison(const struct code *code, int64_t value, struct site *site);
 bool site_find_new_goroutine(const struct code *code, struct site *site, unsigned int *reg);

@@ -28,6 +28,10 @@ static void find_sites(const struct code *code)
 
 	if (site_find_entry(code, &site))
 		require_inside(code, site.address);
+	if (site_find_branch(code, &site))
+		require_inside(code, site.address);
+	if (site_find_early_branch(code, &site))
+		require_inside(code, site.address);
 	if (site_find_comparison(code, 5000, &site))
 		require_inside(code, site.address);
 	if (site_find_new_goroutine(code, &site, &reg))

@@ -196,6 +196,56 @@ static void check_entries(void)
 	}
 }
 
+/* The jump of the check is in front of the push, two bytes or six. */
+static void check_branches(void)
+{
+	for (size_t i = 0; i < sizeof(entry_cases) / sizeof(entry_cases[0]); i++) {
+		const struct entry_case *c = &entry_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		bool has_check = c->kind == SITE_PUSH || c->kind == SITE_BRANCH;
+		struct site site = { 0, SITE_INSIDE };
+		bool found = site_find_branch(&code, &site);
+		uint64_t behind = ADDRESS + c->offset - site.address;
+
+		check(found == has_check && (!found || site.kind == SITE_BRANCH) &&
+			      (!found || (c->kind == SITE_BRANCH ? !behind : behind == 2 || behind == 6)),
+		      "%s: %s: the jump of the check", machine_name(c->machine), c->what);
+		code_unload(&code);
+	}
+}
+
+static const struct early_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int offset; /* NO_SITE: none */
+} early_cases[] = {
+	{ "casgstatus to 1.20", IMAGE_AMD64,
+	  "4883ec4048896c2438488d6c24384889442448894c2454895c24500fbae30c90720531c0c390c3", 32 },
+	{ "a push first", IMAGE_AMD64, "554889e54883ec400fbae30c7203c39090c3", NO_SITE },
+	{ "an argument changed before", IMAGE_AMD64, "4883ec404889d80fbae30c7203c39090c3", NO_SITE },
+	{ "a call before", IMAGE_AMD64, "4883ec40e8000000000fbae30c7203c39090c3", NO_SITE },
+	{ "a jump that depends on nothing", IMAGE_AMD64, "4883ec400fbae30ceb03c39090c3", NO_SITE },
+	{ "a jump back to the comparison", IMAGE_AMD64, "4883ec400fbae30c7203c39090ebf5c3", NO_SITE },
+	{ "no jump", IMAGE_AMD64, "4883ec400fbae30cc3", NO_SITE },
+	{ "another machine", IMAGE_ARM64, "1f000071400000540000005400000054c0035fd6", NO_SITE },
+};
+
+static void check_early_branches(void)
+{
+	for (size_t i = 0; i < sizeof(early_cases) / sizeof(early_cases[0]); i++) {
+		const struct early_case *c = &early_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		struct site site = { ADDRESS, SITE_ENTRY };
+		bool found = site_find_early_branch(&code, &site);
+		int offset = found ? (int)(site.address - ADDRESS) : NO_SITE;
+
+		check(offset == c->offset && (!found || site.kind == SITE_INSIDE), "%s: an early jump: %s: at %d",
+		      machine_name(c->machine), c->what, offset);
+		code_unload(&code);
+	}
+}
+
 static void check_returns(void)
 {
 	uint64_t addresses[SITE_RETURNS_MAX];
@@ -274,6 +324,10 @@ static bool is_inside(const struct code *code)
 
 	if (site_find_entry(code, &site))
 		inside = site.address - code->address < code->size;
+	if (site_find_branch(code, &site))
+		inside = inside && site.address - code->address < code->size;
+	if (site_find_early_branch(code, &site))
+		inside = inside && site.address - code->address < code->size;
 	if (site_find_comparison(code, 5000, &site))
 		inside = inside && site.address - code->address < code->size;
 	if (site_find_new_goroutine(code, &site, &reg))
@@ -471,6 +525,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "--seeds"))
 		return write_seeds(argv[2]);
 	check_entries();
+	check_branches();
+	check_early_branches();
 	check_returns();
 	check_many_returns();
 	check_comparisons();
