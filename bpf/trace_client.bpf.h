@@ -64,24 +64,6 @@ int http_client(GO_CONTEXT *ctx)
 	return 0;
 }
 
-/* Of an error, a method and whether its type is a pointer's: so that its type can be named where there are no symbols.
- * An interface's first word is an itab (runtime/runtime2.go, internal/abi/iface.go): the type is its second word, methods
- * begin at the fourth; a type's kind is its 23rd byte (runtime/type.go, internal/abi/type.go). The same in Go 1.17 to
- * 1.27. */
-static __always_inline void span_set_error(const struct place *place, struct trace_span *span, __u64 itab)
-{
-	enum { ITAB_TYPE = 8, ITAB_METHOD = 24, TYPE_KIND = 23, KIND_MASK = 31, KIND_POINTER = 22 };
-	__u64 method = go_read_u64(itab + ITAB_METHOD), type = go_read_u64(itab + ITAB_TYPE);
-	__u8 kind = 0;
-
-	span->flags |= SPAN_ERROR;
-	if (!method || bpf_probe_read_user(&kind, sizeof(kind), (const void *)(type + TYPE_KIND)))
-		return;
-	span->error = method - place->process->head.bias;
-	if ((kind & KIND_MASK) == KIND_POINTER)
-		span->flags |= SPAN_ERROR_POINTER;
-}
-
 static __always_inline void span_set_response(const struct place *place, struct trace_span *span, __u64 response)
 {
 	const struct trace_binary *binary = place->binary;

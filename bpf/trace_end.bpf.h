@@ -22,11 +22,9 @@ static __always_inline void span_emit(const struct place *place, struct trace_sp
 		counter_add(COUNTER_LOST_RINGBUF, 1);
 }
 
-/* Where every open span ends: it is counted, told if it is sampled, and forgotten. */
-static __always_inline void span_close(const struct place *place, const struct trace_span_key *key,
-				       struct open_span *open)
+/* Notes when a goroutine's span has ended, and how long the goroutine was ready and did not run. */
+static __always_inline void span_end(const struct trace_span_key *key, struct open_span *open)
 {
-	open->span.runnable_ns = TRACE_NO_TIME;
 	if (options.wants_sched)
 		sched_end(key->pid, key->g, open);
 	/* It has ended before, and nobody looked then. */
@@ -34,6 +32,13 @@ static __always_inline void span_close(const struct place *place, const struct t
 		open->span.runnable_ns = TRACE_NO_TIME;
 	else
 		open->span.end_ns = bpf_ktime_get_ns();
+}
+
+/* Where every open span ends: it is counted, told if it is sampled, and forgotten. */
+static __always_inline void span_close(const struct place *place, const struct trace_span_key *key,
+				       struct open_span *open)
+{
+	span_end(key, open);
 	if (options.measures)
 		metric_count(place, open);
 	if (open->is_sampled)

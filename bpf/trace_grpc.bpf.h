@@ -264,6 +264,7 @@ static __always_inline void rpc_server_forget(const struct place *place, __u64 g
 
 	if (!open || open->span.protocol != TRACE_GRPC)
 		return;
+	span_end(&key, open);
 	span_emit(place, &open->span);
 	bpf_map_delete_elem(&spans, &key);
 }
@@ -330,6 +331,7 @@ int grpc_server_end(GO_CONTEXT *ctx)
 	span_set_code(&open->span, status_read(GO_ARG2(ctx)));
 	open->span.flags &= ~SPAN_PANICKED; /* it was recovered */
 	open->span.end_ns = 0;
+	span_end(&key, open);
 	span_emit(&place, &open->span);
 	bpf_map_delete_elem(&spans, &key);
 	return 0;
@@ -412,6 +414,7 @@ static __always_inline void call_forget(const struct place *place, __u64 g)
 
 	if (!open)
 		return;
+	span_end(&key, open);
 	if (open->request <= CALL_STREAM)
 		span_emit(place, &open->span);
 	bpf_map_delete_elem(&spans, &key);
@@ -597,6 +600,7 @@ int grpc_invoke_end(GO_CONTEXT *ctx)
 	if (!open)
 		return 0;
 	call_set_code(&open->span, GO_ARG0(ctx), GO_ARG1(ctx));
+	span_end(&key, open);
 	span_emit(&place, &open->span);
 	bpf_map_delete_elem(&spans, &key);
 	return 0;
@@ -623,6 +627,7 @@ int grpc_stream_end(GO_CONTEXT *ctx)
 		span_emit(&place, &ended->span);
 		bpf_map_delete_elem(&spans, &stream_key);
 	}
+	span_end(&key, open);
 	bpf_map_delete_elem(&spans, &key);
 	return 0;
 }

@@ -6,6 +6,10 @@
  * 1.17 to 1.27). It has no stack check, and is called at every park and every wake-up of any goroutine: those that are in no
  * span cost one look into a map. So there is no look for the binary either; the key holds what tells processes apart well
  * enough for entries that live as long as a span. A hit that is told twice changes nothing.
+ *
+ * A request of a trivial net/http handler makes 8.5 of these calls in Go 1.27 and 14.5 in 1.20, where system calls make two
+ * each. Its CPU time was 1.5 times that under otb-trace without --sched in both (25 to 39 us, 24 to 36 us), and 1.4 and 1.8
+ * times where --ratio kept nothing.
  */
 #ifndef OTB_TRACE_SCHED_BPF_H
 #define OTB_TRACE_SCHED_BPF_H

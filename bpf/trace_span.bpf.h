@@ -318,6 +318,34 @@ static __always_inline void text_add_field(struct trace_span *span, __u32 text, 
 	text_add(span, text, &string);
 }
 
+/* ---- interfaces ---- */
+
+/* An interface's first word is an itab (runtime/runtime2.go, internal/abi/iface.go): its second word is the type, methods
+ * begin at the fourth; a type's kind is its 23rd byte (runtime/type.go, internal/abi/type.go). The same in Go 1.17 to
+ * 1.27. */
+enum { ITAB_TYPE = 8, ITAB_METHOD = 24, TYPE_KIND = 23, KIND_MASK = 31, KIND_POINTER = 22 };
+
+/* The address in the file of an interface's first method; 0: it has none, or it is not known. */
+static __always_inline __u64 method_read(const struct place *place, __u64 itab)
+{
+	__u64 method = itab ? go_read_u64(itab + ITAB_METHOD) : 0;
+
+	return method ? method - place->process->head.bias : 0;
+}
+
+/* Of an error, a method and whether its type is a pointer's: so that its type can be named where there are no symbols. */
+static __always_inline void span_set_error(const struct place *place, struct trace_span *span, __u64 itab)
+{
+	__u64 type = go_read_u64(itab + ITAB_TYPE);
+	__u8 kind = 0;
+
+	span->flags |= SPAN_ERROR;
+	span->error = method_read(place, itab);
+	if (!bpf_probe_read_user(&kind, sizeof(kind), (const void *)(type + TYPE_KIND)) &&
+	    (kind & KIND_MASK) == KIND_POINTER)
+		span->flags |= SPAN_ERROR_POINTER;
+}
+
 /* ---- beginning and ending ---- */
 
 static __always_inline void span_begin(struct open_span *open, __u32 kind, __u32 protocol)
@@ -329,6 +357,7 @@ static __always_inline void span_begin(struct open_span *open, __u32 kind, __u32
 	__builtin_memset(span, 0, __builtin_offsetof(struct trace_span, text));
 	span->start_ns = bpf_ktime_get_ns();
 	span->threshold = TRACE_NO_THRESHOLD;
+	span->runnable_ns = TRACE_NO_TIME;
 	span->kind = (__u8)kind;
 	span->protocol = (__u8)protocol;
 }

@@ -22,11 +22,6 @@ enum {
 	SQL_ATTEMPTS = 3,    /* maxBadConnRetries, and one more */
 };
 
-/* An interface's first word is an itab (runtime/runtime2.go, internal/abi/iface.go): its second word is the type, methods
- * begin at the fourth; a type's kind is its 23rd byte (runtime/type.go, internal/abi/type.go). The same in Go 1.17 to
- * 1.27. */
-enum { ITAB_TYPE = 8, ITAB_METHOD = 24, TYPE_KIND = 23, KIND_MASK = 31, KIND_POINTER = 22 };
-
 /* Prepared statements that are being run, by the goroutine that does: what runs them does not know their text. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -34,14 +29,6 @@ struct {
 	__type(key, struct trace_span_key);
 	__type(value, __u64); /* *database/sql.Stmt */
 } statements SEC(".maps");
-
-/* The address in the file of an interface's first method; 0: it has none, or it is not known. */
-static __always_inline __u64 method_read(const struct place *place, __u64 itab)
-{
-	__u64 method = itab ? go_read_u64(itab + ITAB_METHOD) : 0;
-
-	return method ? method - place->process->head.bias : 0;
-}
 
 /* Adds a text in as many parts as there is room for. */
 static __always_inline void text_add_parts(struct trace_span *span, __u32 text, struct go_string string)
@@ -187,19 +174,6 @@ int sql_prepared_exec(GO_CONTEXT *ctx)
 
 /* ---- ends ---- */
 
-/* Of an error, a method and whether its type is a pointer's: so that its type can be named where there are no symbols. */
-static __always_inline void sql_set_error(const struct place *place, struct trace_span *span, __u64 itab)
-{
-	__u64 type = go_read_u64(itab + ITAB_TYPE);
-	__u8 kind = 0;
-
-	span->flags |= SPAN_ERROR;
-	span->error = method_read(place, itab);
-	if (!bpf_probe_read_user(&kind, sizeof(kind), (const void *)(type + TYPE_KIND)) &&
-	    (kind & KIND_MASK) == KIND_POINTER)
-		span->flags |= SPAN_ERROR_POINTER;
-}
-
 /* Whether an error's value is driver.ErrBadConn, an errors.errorString, which is a string. */
 static __always_inline bool error_is_bad_connection(__u64 error)
 {
@@ -246,7 +220,7 @@ static __always_inline void sql_end(GO_CONTEXT *ctx, __u64 error_itab, __u64 err
 	if (!open || open->span.end_ns)
 		return;
 	if (error_itab) {
-		sql_set_error(&place, &open->span, error_itab);
+		span_set_error(&place, &open->span, error_itab);
 		if (sql_may_retry(&place, open, g, error, is_held)) {
 			open->attempts++;
 			open->span.end_ns = bpf_ktime_get_ns();

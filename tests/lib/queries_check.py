@@ -151,8 +151,8 @@ def main():
         lies = [*others, *wrong(spans, calls, lambda span, call: compare(span, call, options.raw))]
         if options.sched:
             lies += compare_ready(sorted(spans, key=lambda s: s["time"]), calls)
-        elif any("runnable_ns" in s for s in spans):
-            lies.append("runnable_ns without --sched")
+    if not options.sched and any("runnable_ns" in r for r in records):
+        lies.append("runnable_ns without --sched")
     for lie in lies[:20]:
         print(lie)
     print(f"{len(spans)} spans, {len(calls)} of {len(log)} calls")
