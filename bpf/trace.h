@@ -19,6 +19,12 @@ enum trace_probe {
 	PROBE_HTTP2_SERVER,       /* (*serverConn).runHandler with a *Request */
 	PROBE_HTTP2_SERVER_27,    /* the same with a *ServerRequest, from 1.27 on */
 	PROBE_HTTP2_WRITE_HEADER, /* (*responseWriterState).writeHeader, from 1.27 on */
+	PROBE_MUX_REQUEST,        /* (*ServeMux).ServeHTTP, where the Request is seen nowhere before */
+	PROBE_MUX_ROUTE,          /* (*ServeMux).handler, from 1.22 on (*serveMux121).handler */
+	PROBE_GIN_ROUTE,          /* gin.(*Engine).ServeHTTP: the call of sync.(*Pool).Put */
+	PROBE_CHI_ROUTE,          /* chi.(*Mux).ServeHTTP: the same */
+	PROBE_GORILLA_ROUTE,      /* mux.requestWithRoute */
+	PROBE_ECHO_ROUTE,         /* echo.(*Echo).ServeHTTP: the same */
 	PROBE_PANIC,              /* runtime.gopanic */
 	PROBE_RECOVER,            /* the deferred functions in which net/http recovers */
 	PROBE_GOEXIT,             /* runtime.goexit0 or, where there is one, gdestroy */
@@ -39,6 +45,7 @@ enum trace_probe {
 	PROBE_SQL_PREPARED_EXEC,  /* resultFromStatement */
 	PROBE_HTTP_SERVER_END,    /* (*response).finishRequest */
 	PROBE_HTTP2_SERVER_END,   /* (*responseWriter).handlerDone */
+	PROBE_XNET_SERVER_END,    /* the same in golang.org/x/net/http2 */
 	PROBE_HTTP_CLIENT_END,    /* its rets */
 	PROBE_GRPC_RESPONSE,      /* (*Server).sendResponse */
 	PROBE_GRPC_SERVER_END,    /* (*http2Server).WriteStatus */
@@ -69,6 +76,7 @@ struct trace_binary {
 	__s32 conn_rwc, conn_tls_state;
 	__s32 net_conn_fd, netfd_laddr, netfd_raddr, tcpaddr_ip, tcpaddr_port, tls_conn_conn;
 	__s32 h2_writer_rws, h2_rws_status, h2_rws_req;
+	__s32 mux_pattern;    /* PROBE_MUX_ROUTE: the pattern's address, from the stack pointer */
 	__u32 has_swiss_maps; /* Go 1.24 and later, but for GOEXPERIMENT=noswissmap */
 	__u32 calls;          /* there are functions that make client spans */
 	__u32 follows;        /* goroutines are followed: client spans have server spans to be in */
@@ -98,12 +106,19 @@ enum trace_span_flags {
 	SPAN_RPC = 1 << 6,   /* net/http's, and gRPC is served by its handler */
 	SPAN_HAS_RPC_STATUS = 1 << 7,
 	SPAN_ERROR_POINTER = 1 << 8, /* the error is of a pointer's type */
+	SPAN_ROUTE_PARTS = 1 << 9,   /* the route is in parts: TEXT_ROUTE_PART */
 };
 
 #define TRACE_NO_THRESHOLD (~0ULL)
 #define TRACE_NO_TIME (~0ULL)
 
-enum { TRACE_TEXT_SIZE = 1024, TRACE_TEXT_MAX = 512, TRACE_HEADERS_MAX = 8, TRACE_HEADER_NAME_SIZE = 64 };
+enum {
+	TRACE_TEXT_SIZE = 1024,
+	TRACE_TEXT_MAX = 512,
+	TRACE_HEADERS_MAX = 8,
+	TRACE_HEADER_NAME_SIZE = 64,
+	TRACE_ROUTE_PARTS_MAX = 8
+};
 
 /* What a text is. One that is longer than TRACE_TEXT_MAX is in several parts, which follow each other. */
 enum trace_text {
@@ -112,8 +127,11 @@ enum trace_text {
 	TEXT_QUERY,
 	TEXT_SCHEME,
 	TEXT_HOST,
-	TEXT_PEER, /* as Go writes it: "192.0.2.1:80", "[2001:db8::1%eth0]:80" */
-	TEXT_ROUTE,
+	TEXT_PEER,          /* as Go writes it: "192.0.2.1:80", "[2001:db8::1%eth0]:80" */
+	TEXT_PATTERN,       /* of net/http's ServeMux: "GET example.com/items/{id}" */
+	TEXT_INNER_PATTERN, /* of another one, which was its handler */
+	TEXT_ROUTE,         /* of another router, complete */
+	TEXT_ROUTE_PART,    /* of chi: one for each of its routers, from the outermost to the innermost */
 	TEXT_USER_AGENT,
 	TEXT_TRACESTATE,
 	TEXT_RPC_METHOD, /* "/package.Service/Method" */
@@ -170,10 +188,10 @@ enum { TRACE_METRICS_MAX = 4096, TRACE_METRIC_TEXT_SIZE = 104, TRACE_METHOD_SIZE
 struct trace_metric_key {
 	__u32 pid, incarnation;
 	__u8 kind, protocol; /* HTTP/2 is TRACE_HTTP1, too */
-	__u16 flags;         /* SPAN_HAS_STATUS, SPAN_PANICKED, SPAN_ERROR */
+	__u16 flags;         /* SPAN_HAS_STATUS, SPAN_PANICKED, SPAN_ERROR, SPAN_ROUTE_PARTS */
 	__u16 status, text_length;
 	__u8 method[TRACE_METHOD_SIZE];    /* HTTP's, if it is one of those that are known, else zeros */
-	__u8 text[TRACE_METRIC_TEXT_SIZE]; /* HTTP's server: the pattern of the route */
+	__u8 text[TRACE_METRIC_TEXT_SIZE]; /* HTTP's server: the pattern, the route, or its parts in one */
 };
 
 /* How many there are of up to each of the bounds, but not up to the one before it, and beyond. */

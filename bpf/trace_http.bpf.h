@@ -6,6 +6,7 @@
 #define OTB_TRACE_HTTP_BPF_H
 
 #include "bpf/trace_grpc.bpf.h"
+#include "bpf/trace_route.bpf.h"
 
 /* The data word of a Go interface. */
 static __always_inline __u64 interface_read(__u64 object, __s32 offset)
@@ -178,26 +179,6 @@ static __always_inline void span_set_status(struct trace_span *span, __u64 statu
 	span->flags |= SPAN_HAS_STATUS;
 }
 
-/* The pattern that ServeMux matched, from 1.22 on. From 1.27 on nothing of HTTP/2 refers to the Request any more, once
- * its handler does not: another may be in its place. */
-static __always_inline void route_add(const struct place *place, struct open_span *open)
-{
-	const struct trace_binary *binary = place->binary;
-	struct go_string route;
-
-	if (open->has_route || !open->request ||
-	    (open->url && field_read(open->request, binary->request.url) != open->url))
-		return;
-	if (binary->request_pattern != GO_NO_OFFSET)
-		route = field_read_string(open->request, binary->request_pattern);
-	else
-		route = field_read_string(field_read(open->request, binary->request_pat), binary->pattern_str);
-	metric_set_text(open, &route);
-	if (open->is_sampled)
-		text_add(&open->span, TEXT_ROUTE, &route);
-	open->has_route = 1;
-}
-
 static __always_inline void server_end(const struct place *place, __u64 g, __u64 object, __u64 status_at,
 				       __s32 status_offset)
 {
@@ -219,15 +200,10 @@ SEC("uprobe")
 int http2_write_header(GO_CONTEXT *ctx)
 {
 	struct place place;
-	struct open_span *open;
-	struct trace_span_key key;
+	struct open_span *open = go_stack_grows(ctx) ? NULL : server_span_find(ctx, &place);
 
-	if (go_stack_grows(ctx) || !place_find(ctx, &place))
-		return 0;
-	key = span_key(&place, GO_G(ctx), SLOT_SERVER);
-	open = bpf_map_lookup_elem(&spans, &key);
 	if (open)
-		route_add(&place, open);
+		pattern_add(&place, open);
 	return 0;
 }
 
@@ -254,18 +230,25 @@ int http2_server_end(GO_CONTEXT *ctx)
 	return 0;
 }
 
+/* The same of golang.org/x/net/http2, whatever the release of Go: responseWriter.rws 0, responseWriterState.status 72
+ * (x/net 0.7.0 to 0.62.0). */
+SEC("uprobe")
+int xnet_server_end(GO_CONTEXT *ctx)
+{
+	struct place place;
+
+	if (!go_stack_grows(ctx) && place_find(ctx, &place))
+		server_end(&place, GO_G(ctx), GO_ARG0(ctx), go_read_u64(GO_ARG0(ctx)), 72);
+	return 0;
+}
+
 /* ---- what ends otherwise ---- */
 
 static __always_inline void server_mark(GO_CONTEXT *ctx, __u32 flag)
 {
 	struct place place;
-	struct trace_span_key key;
-	struct open_span *open;
+	struct open_span *open = go_stack_grows(ctx) ? NULL : server_span_find(ctx, &place);
 
-	if (go_stack_grows(ctx) || !place_find(ctx, &place))
-		return;
-	key = span_key(&place, GO_G(ctx), SLOT_SERVER);
-	open = bpf_map_lookup_elem(&spans, &key);
 	if (open)
 		open->span.flags |= (__u16)flag;
 }

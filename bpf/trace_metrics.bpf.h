@@ -55,21 +55,30 @@ static __always_inline void metric_set_method(struct open_span *open, __u64 requ
 		__builtin_memcpy(open->metric.method, &method, sizeof(method));
 }
 
-static __always_inline void metric_set_text(struct open_span *open, const struct go_string *string)
+/* Behind what there is already. */
+static __always_inline void metric_add_text(struct open_span *open, const struct go_string *string)
 {
 	struct trace_metric_key *key = &open->metric;
-	__u64 size = string->length;
+	__u64 at = key->text_length, size = string->length, length = at + size;
 
 	if (!options.measures || !size)
 		return;
-	if (size > sizeof(key->text))
-		size = sizeof(key->text);
-	/* For the verifier; what lies behind the text is in `open` as well. */
-	if (bpf_probe_read_user(key->text, size & 127, (const void *)string->data)) {
-		counter_add(COUNTER_LOST_FAULT, 1);
-		return;
+	if (at < sizeof(key->text)) {
+		if (size > sizeof(key->text) - at)
+			size = sizeof(key->text) - at;
+		/* For the verifier; what lies behind the text is in `open` as well. */
+		if (bpf_probe_read_user(&key->text[at], size & 127, (const void *)string->data)) {
+			counter_add(COUNTER_LOST_FAULT, 1);
+			return;
+		}
 	}
-	key->text_length = string->length > 0xffff ? 0xffff : (__u16)string->length;
+	key->text_length = length > 0xffff ? 0xffff : (__u16)length;
+}
+
+static __always_inline void metric_forget_text(struct open_span *open)
+{
+	__builtin_memset(open->metric.text, 0, sizeof(open->metric.text));
+	open->metric.text_length = 0;
 }
 
 /* ---- counting ---- */
@@ -102,7 +111,7 @@ static __always_inline void metric_add(struct trace_metric *metric, __u64 durati
 
 static __always_inline void metric_count(const struct place *place, struct open_span *open)
 {
-	enum { FLAGS = SPAN_HAS_STATUS | SPAN_PANICKED | SPAN_ERROR };
+	enum { FLAGS = SPAN_HAS_STATUS | SPAN_PANICKED | SPAN_ERROR | SPAN_ROUTE_PARTS };
 	const struct trace_span *span = &open->span;
 	struct trace_metric_key *key = &open->metric;
 	__u64 duration_ns = span->end_ns - span->start_ns;

@@ -49,11 +49,13 @@ struct found {
 };
 
 struct open_span {
-	__u64 object;  /* what the end has to be of; 0: whatever it is of */
-	__u64 request; /* *net/http.Request of a server's span */
-	__u64 url;     /* of that; 0: the request is certain to be there until the end */
-	__u64 has_route;
-	__u64 inner;        /* gRPC's client: see trace_grpc.bpf.h */
+	__u64 object;                            /* what the end has to be of; 0: whatever it is of */
+	__u64 request;                           /* *net/http.Request of a server's span */
+	__u64 url;                               /* of that; 0: the request is certain to be there until the end */
+	__u64 has_pattern, has_route;            /* they are known */
+	struct go_string pattern, inner_pattern; /* of ServeMux, where the request has none; of the last one below it */
+	struct go_string route;                  /* of gorilla/mux, the last one */
+	__u64 inner;                             /* gRPC's client: see trace_grpc.bpf.h */
 	__u64 is_sampled;   /* it will be told; else it is only counted (trace_metrics.bpf.h), or others are in it */
 	__u64 runnable_ns;  /* of its goroutine, when it began; TRACE_NO_TIME: not known */
 	__u64 is_outermost; /* the goroutine's time is kept for as long as it is open */

@@ -24,30 +24,6 @@ teardown() {
 	net_down
 }
 
-# traced PROTO [OPTION]...: the tracer is there, and the server
-traced() {
-	server_start -- "$1"
-	tracer_start otb-trace -p "${PROC_PID[server]}" --header X-Test-Id "${@:2}"
-}
-
-# checked [OPTION]...: every request that the server has handled is a span, as client and server know it
-checked() {
-	run python3 "$GO_ROOT/tests/lib/spans_check.py" "$@" "$TRACER_OUT" "$BATS_TEST_TMPDIR/server.log" \
-		"$BATS_TEST_TMPDIR/client.log"
-	[ "$status" -eq 0 ] || {
-		echo "$output" >&2
-		return 1
-	}
-	echo "# $output" >&3
-}
-
-version() { # PROTO
-	case $1 in
-	h2 | h2c) echo 2 ;;
-	*) echo 1.1 ;;
-	esac
-}
-
 # served MINOR MODE PROTO [OPTION-OF-THE-CHECK]...: 1,009 requests, and all the ways in which a handler can end
 served() {
 	local mix
@@ -67,15 +43,15 @@ served() {
 }
 
 @test "1.17 static-stripped, HTTP/1" {
-	served 1.17 static-stripped http1 --no-routes
+	served 1.17 static-stripped http1
 }
 
 @test "1.20 pie-stripped, HTTP/1 by TLS" {
-	served 1.20 pie-stripped tls --no-routes
+	served 1.20 pie-stripped tls
 }
 
 @test "1.20 plain, HTTP/2" {
-	served 1.20 plain h2 --no-routes
+	served 1.20 plain h2
 }
 
 @test "1.22 static-stripped, HTTP/1" {

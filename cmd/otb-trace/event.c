@@ -158,17 +158,6 @@ static void add_times(struct record *record, const struct span *span)
 		record_add_uint(record, "runnable_ns", span->event->runnable_ns);
 }
 
-/* The route of ServeMux's pattern, or of another router. */
-static struct span_text route_of(const struct span *span)
-{
-	const struct span_text *text = &span->texts[TEXT_ROUTE];
-	struct span_text route = { .cut = text->cut };
-
-	if (text->length)
-		route.data = route_of_pattern(text->data, text->length, &route.length);
-	return route;
-}
-
 static const char *method_of(const struct span *span)
 {
 	/* A client may leave it empty, which is Go's own way to write GET. */
@@ -205,7 +194,8 @@ static size_t query_name_of(const struct span *span, char name[SPAN_NAME_SIZE])
 /* By the semantic conventions: method and route, never the path; of an RPC its method. */
 static size_t name_of(const struct span *span, char name[SPAN_NAME_SIZE])
 {
-	struct span_text route = route_of(span), method = { 0 };
+	char joined[ROUTE_SIZE];
+	struct span_text route = span_route(span, joined), method = { 0 };
 
 	if (span->event->protocol == TRACE_SQL)
 		return query_name_of(span, name);
@@ -273,7 +263,8 @@ static void add_server(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
 	const char *scheme = event->flags & SPAN_TLS ? "https" : "http";
-	struct span_text route = route_of(span);
+	char joined[ROUTE_SIZE];
+	struct span_text route = span_route(span, joined);
 
 	add_method(record, span);
 	add_span_text(record, "url_path", span, TEXT_PATH);

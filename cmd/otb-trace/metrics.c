@@ -84,14 +84,19 @@ static bool is_overflow(const struct trace_metric_key *key)
 	return !key->pid;
 }
 
-static struct span_text route_of(const struct trace_metric_key *key)
+/* `joined` is where a route that is in parts is put together. */
+static struct span_text route_of(const struct trace_metric_key *key, char joined[ROUTE_SIZE])
 {
 	bool is_cut = key->text_length > sizeof(key->text);
+	struct route_part text = { (const char *)key->text, is_cut ? sizeof(key->text) : key->text_length };
 	struct span_text route = { .cut = is_cut };
 
-	if (key->text_length)
-		route.data = route_of_pattern((const char *)key->text, is_cut ? sizeof(key->text) : key->text_length,
-					      &route.length);
+	if (key->flags & SPAN_ROUTE_PARTS) {
+		route.data = joined;
+		route.length = route_join(&text, 1, joined);
+	} else if (text.length) {
+		route.data = route_of_pattern(text.text, text.length, &route.length);
+	}
 	return route;
 }
 
@@ -104,7 +109,8 @@ static const char *method_of(const struct trace_metric_key *key)
 
 static void add_request(struct record *record, const struct trace_metric_key *key)
 {
-	struct span_text route = route_of(key);
+	char joined[ROUTE_SIZE];
+	struct span_text route = route_of(key, joined);
 
 	record_add_text(record, "http_request_method", method_of(key));
 	if (route.length)
@@ -176,7 +182,8 @@ static void put_row(struct session *session, struct table *table, const struct m
 {
 	const struct trace_metric_key *key = &metric->key;
 	const struct trace_metric *value = &metric->value;
-	struct span_text route = route_of(key);
+	char joined[ROUTE_SIZE];
+	struct span_text route = route_of(key, joined);
 	uint64_t count = count_all(value);
 
 	table_set(table, COUNT, "%llu", (unsigned long long)count);

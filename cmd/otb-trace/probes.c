@@ -27,6 +27,7 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_HTTP2_SERVER, "golang.org/x/net/http2.(*serverConn).runHandler" },
 	{ PROBE_HTTP2_SERVER_27, "net/http/internal/http2.(*serverConn).runHandler" },
 	{ PROBE_HTTP2_WRITE_HEADER, "net/http/internal/http2.(*responseWriterState).writeHeader" },
+	{ PROBE_GORILLA_ROUTE, "github.com/gorilla/mux.requestWithRoute" },
 	{ PROBE_PANIC, "runtime.gopanic" },
 	{ PROBE_RECOVER, "net/http.(*conn).serve.func1" },
 	{ PROBE_RECOVER, "net/http.(*http2serverConn).runHandler.func1" },
@@ -52,7 +53,7 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_SQL_PREPARED_EXEC, "database/sql.resultFromStatement" },
 	{ PROBE_HTTP_SERVER_END, "net/http.(*response).finishRequest" },
 	{ PROBE_HTTP2_SERVER_END, "net/http.(*http2responseWriter).handlerDone" },
-	{ PROBE_HTTP2_SERVER_END, "golang.org/x/net/http2.(*responseWriter).handlerDone" },
+	{ PROBE_XNET_SERVER_END, "golang.org/x/net/http2.(*responseWriter).handlerDone" },
 	{ PROBE_HTTP2_SERVER_END, "net/http/internal/http2.(*responseWriter).handlerDone" },
 	{ PROBE_HTTP_CLIENT_END, "net/http.(*Transport).roundTrip" },
 	{ PROBE_GRPC_RESPONSE, GRPC "(*Server).sendResponse" },
@@ -87,6 +88,12 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_HTTP2_SERVER] = bpf->progs.http2_server,
 		[PROBE_HTTP2_SERVER_27] = bpf->progs.http2_server_27,
 		[PROBE_HTTP2_WRITE_HEADER] = bpf->progs.http2_write_header,
+		[PROBE_MUX_REQUEST] = bpf->progs.mux_request,
+		[PROBE_MUX_ROUTE] = bpf->progs.mux_route,
+		[PROBE_GIN_ROUTE] = bpf->progs.gin_route,
+		[PROBE_CHI_ROUTE] = bpf->progs.chi_route,
+		[PROBE_GORILLA_ROUTE] = bpf->progs.gorilla_route,
+		[PROBE_ECHO_ROUTE] = bpf->progs.echo_route,
 		[PROBE_PANIC] = bpf->progs.panic,
 		[PROBE_RECOVER] = bpf->progs.http_recover,
 		[PROBE_GOEXIT] = bpf->progs.goexit,
@@ -95,6 +102,7 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_NEW_GOROUTINE] = bpf->progs.new_goroutine,
 		[PROBE_HTTP_SERVER_END] = bpf->progs.http_server_end,
 		[PROBE_HTTP2_SERVER_END] = bpf->progs.http2_server_end,
+		[PROBE_XNET_SERVER_END] = bpf->progs.xnet_server_end,
 		[PROBE_HTTP_CLIENT_END] = bpf->progs.http_client_end,
 		[PROBE_GRPC_HEADERS] = bpf->progs.grpc_headers,
 		[PROBE_GRPC_SERVER] = bpf->progs.grpc_server,
@@ -266,6 +274,49 @@ static bool is_goexit_needed(const struct go_places *places, const struct trace_
 						     places->of[PROBE_HTTP2_SERVER_27].n;
 }
 
+/* ServeMux of 1.22 and later, which leaves its pattern in the Request, has the one of 1.21 by its side: that costs
+ * nothing where nobody asks for it (GODEBUG=httpmuxgo121=1). The Request of x/net's h2c on net/http's own HTTP/2 is first
+ * seen by ServeMux. */
+static void find_mux(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
+{
+	enum { HANDLER, HANDLER_121, SERVE, H2C, FUNCTIONS };
+	struct go_function functions[FUNCTIONS] = {
+		[HANDLER] = { .name = "net/http.(*ServeMux).handler" },
+		[HANDLER_121] = { .name = "net/http.(*serveMux121).handler" },
+		[SERVE] = { .name = "net/http.(*ServeMux).ServeHTTP" },
+		[H2C] = { .name = "golang.org/x/net/http2/h2c.h2cHandler.ServeHTTP" },
+	};
+	const struct go_function *handler;
+	struct site site;
+
+	go_functions_find(binary, functions, FUNCTIONS);
+	handler = &functions[functions[HANDLER].address ? HANDLER : HANDLER_121];
+	if (handler->address && site_of_pattern(binary, handler, &site, &config->mux_pattern))
+		config->sites[PROBE_MUX_ROUTE] = go_place_site(places, PROBE_MUX_ROUTE, binary, &site);
+	if (functions[H2C].address && config->sites[PROBE_HTTP2_SERVER_27])
+		config->sites[PROBE_MUX_REQUEST] = go_place_entry(places, PROBE_MUX_REQUEST, binary, &functions[SERVE]);
+}
+
+/* Routers whose contexts come from pools are probed where those go back. */
+static void find_routers(struct go_places *places, struct trace_binary *config, const struct go_binary *binary)
+{
+	static const struct probe_function routers[] = {
+		{ PROBE_GIN_ROUTE, "github.com/gin-gonic/gin.(*Engine).ServeHTTP" },
+		{ PROBE_CHI_ROUTE, "github.com/go-chi/chi/v5.(*Mux).ServeHTTP" },
+		{ PROBE_ECHO_ROUTE, "github.com/labstack/echo/v4.(*Echo).ServeHTTP" },
+	};
+	enum { ROUTERS = sizeof(routers) / sizeof(routers[0]), PUT = ROUTERS };
+	struct go_function functions[ROUTERS + 1] = { [PUT].name = "sync.(*Pool).Put" };
+	struct site site;
+
+	for (unsigned int i = 0; i < ROUTERS; i++)
+		functions[i].name = routers[i].name;
+	go_functions_find(binary, functions, ROUTERS + 1);
+	for (unsigned int i = 0; i < ROUTERS; i++)
+		if (functions[i].address && site_of_call(binary, &functions[i], functions[PUT].address, &site))
+			config->sites[routers[i].probe] = go_place_site(places, routers[i].probe, binary, &site);
+}
+
 /* ---- what the kernel side has to know ---- */
 
 static struct trace_request_layout request_layout(const struct go_layout *layout)
@@ -361,6 +412,8 @@ bool probes_attach(struct go_probes *probes, unsigned int target, const struct g
 
 	describe(&config, binary);
 	find_places(&places, &config, binary);
+	find_mux(&places, &config, binary);
+	find_routers(&places, &config, binary);
 	choose_calls(&places, &config);
 	if (!is_goexit_needed(&places, &config))
 		drop(&places, &config, PROBE_GOEXIT);

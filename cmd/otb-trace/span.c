@@ -36,6 +36,14 @@ static void join_query(struct span *span, const struct span_text *part)
 	*query = (struct span_text){ span->query, query->length + length, part->cut };
 }
 
+static void add_route_part(struct span *span, struct span_text *part)
+{
+	if (span->n_route_parts == TRACE_ROUTE_PARTS_MAX)
+		return;
+	end_text(part);
+	span->route_parts[span->n_route_parts++] = *part;
+}
+
 bool span_read(struct span *span, const void *event, size_t size)
 {
 	const struct trace_span *wire = event;
@@ -59,10 +67,57 @@ bool span_read(struct span *span, const void *event, size_t size)
 		at += head.size;
 		if (head.text == TEXT_DB_QUERY)
 			join_query(span, &text);
+		else if (head.text == TEXT_ROUTE_PART)
+			add_route_part(span, &text);
 		else
 			span->texts[head.text] = text;
 	}
 	for (unsigned int i = 0; i < TEXT_MAX; i++)
 		end_text(&span->texts[i]);
 	return true;
+}
+
+/* ---- the route ---- */
+
+static struct span_text path_of_pattern(const struct span_text *pattern)
+{
+	struct span_text path = { .cut = pattern->cut };
+
+	path.data = route_of_pattern(pattern->data, pattern->length, &path.length);
+	return path;
+}
+
+/* A ServeMux below another knows better, unless it was asked for a path that had lost its beginning (http.StripPrefix). A
+ * pattern of these ServeMuxes is the path or begins it. */
+static bool is_better(const struct span *span, const struct span_text *inner, const struct span_text *outer)
+{
+	const struct span_text *path = &span->texts[TEXT_PATH];
+
+	return inner->length > outer->length && inner->length <= path->length &&
+	       !memcmp(inner->data, path->data, inner->length);
+}
+
+static struct span_text joined_route(const struct span *span, char joined[ROUTE_SIZE])
+{
+	struct route_part parts[TRACE_ROUTE_PARTS_MAX];
+	struct span_text route = { .data = joined };
+
+	for (unsigned int i = 0; i < span->n_route_parts; i++) {
+		parts[i] = (struct route_part){ span->route_parts[i].data, span->route_parts[i].length };
+		route.cut |= span->route_parts[i].cut;
+	}
+	route.length = route_join(parts, span->n_route_parts, joined);
+	return route;
+}
+
+struct span_text span_route(const struct span *span, char joined[ROUTE_SIZE])
+{
+	struct span_text outer = path_of_pattern(&span->texts[TEXT_PATTERN]);
+	struct span_text inner = path_of_pattern(&span->texts[TEXT_INNER_PATTERN]);
+
+	if (span->n_route_parts)
+		return joined_route(span, joined);
+	if (span->texts[TEXT_ROUTE].length)
+		return span->texts[TEXT_ROUTE];
+	return is_better(span, &inner, &outer) ? inner : outer;
 }

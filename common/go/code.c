@@ -142,6 +142,23 @@ bool code_is_jump(const struct code *code, const cs_insn *instruction, uint64_t 
 	return code->machine == IMAGE_AMD64 ? is_amd64_jump(instruction, target) : is_arm64_jump(instruction, target);
 }
 
+bool code_is_call(const struct code *code, const cs_insn *instruction, uint64_t *target)
+{
+	const cs_x86 *x86 = &instruction->detail->x86;
+	const cs_arm64 *arm64 = &instruction->detail->arm64;
+
+	if (code->machine == IMAGE_AMD64) {
+		if (instruction->id != X86_INS_CALL || x86->operands[0].type != X86_OP_IMM)
+			return false;
+		*target = (uint64_t)x86->operands[0].imm;
+		return true;
+	}
+	if (strcmp(instruction->mnemonic, "bl") || !arm64->op_count || arm64->operands[0].type != ARM64_OP_IMM)
+		return false;
+	*target = (uint64_t)arm64->operands[0].imm;
+	return true;
+}
+
 bool code_is_branch(const struct code *code, const cs_insn *instruction)
 {
 	const uint8_t *opcode = instruction->detail->x86.opcode;

@@ -55,6 +55,9 @@ bool code_is_return(const struct code *code, const cs_insn *instruction);
 /* A jump, conditional or not, to an address that stands in it; no call. */
 bool code_is_jump(const struct code *code, const cs_insn *instruction, uint64_t *target);
 
+/* A call of an address that stands in it. */
+bool code_is_call(const struct code *code, const cs_insn *instruction, uint64_t *target);
+
 /* A jump that depends on the flags. */
 bool code_is_branch(const struct code *code, const cs_insn *instruction);
 

@@ -325,6 +325,26 @@ bool site_find_comparison(const struct code *code, int64_t value, struct site *s
 	return n == 1;
 }
 
+bool site_find_call(const struct code *code, uint64_t callee, struct site *site)
+{
+	const cs_insn *instruction;
+	struct code_walk walk;
+	unsigned int n = 0;
+	uint64_t target;
+
+	if (!code_walk_begin(&walk, code))
+		return false;
+	while ((instruction = code_next(&walk))) {
+		if (!code_is_call(code, instruction, &target) || target != callee)
+			continue;
+		*site = (struct site){ instruction->address, SITE_INSIDE };
+		n++;
+	}
+	n = code_is_done(&walk) ? n : 0;
+	code_walk_end(&walk);
+	return n == 1;
+}
+
 /* ---- a new goroutine ---- */
 
 /* The second word of g.stack, with which g begins, in every release. */
@@ -410,6 +430,93 @@ bool site_find_new_goroutine(const struct code *code, struct site *site, unsigne
 	return n == 1 && find_argument(code->machine, g, reg);
 }
 
+/* ---- a pattern ---- */
+
+/* How far results on the stack have come, as offsets from the stack pointer. */
+struct result_search {
+	int64_t compared;        /* was compared with 0 by the last instruction; 0: none */
+	int64_t handler;         /* what was compared at the place that was found last; 0: none yet */
+	int64_t ax, cx, di;      /* what was loaded last */
+	int64_t pattern;         /* as the rets have it; 0: there was none yet */
+	unsigned int n_compared; /* how often `handler` was */
+	bool is_wrong;
+};
+
+/* A word on the stack. */
+static bool is_amd64_stack(const cs_x86_op *operand, int64_t *offset)
+{
+	*offset = operand->mem.disp;
+	return operand->type == X86_OP_MEM && operand->size == 8 && operand->mem.base == X86_REG_RSP &&
+	       operand->mem.index == X86_REG_INVALID;
+}
+
+static void note_load(struct result_search *search, const cs_x86 *x86)
+{
+	const cs_x86_op *to = &x86->operands[0];
+	int64_t offset;
+
+	if (!is_amd64_stack(&x86->operands[1], &offset))
+		return;
+	if (is_amd64_register(to, X86_REG_RAX))
+		search->ax = offset;
+	else if (is_amd64_register(to, X86_REG_RCX))
+		search->cx = offset;
+	else if (is_amd64_register(to, X86_REG_RDI))
+		search->di = offset;
+}
+
+/* At a ret, AX is the first word of h, CX and DI the pattern. */
+static void note_return(struct result_search *search)
+{
+	if (search->ax != search->handler || search->di != search->cx + 8 ||
+	    (search->pattern && search->pattern != search->cx))
+		search->is_wrong = true;
+	search->pattern = search->cx;
+}
+
+/* cmpq $0, offset(%rsp); then jne */
+static bool note_comparison(struct result_search *search, const cs_insn *instruction)
+{
+	const cs_x86 *x86 = &instruction->detail->x86;
+	int64_t compared = search->compared, offset;
+
+	search->compared = 0;
+	if (instruction->id == X86_INS_CMP && is_amd64_stack(&x86->operands[0], &offset) &&
+	    x86->operands[1].type == X86_OP_IMM && x86->operands[1].imm == 0)
+		search->compared = offset;
+	if (!compared || (instruction->id != X86_INS_JNE && instruction->id != X86_INS_JE))
+		return false;
+	search->n_compared = compared == search->handler ? search->n_compared + 1 : 1;
+	search->handler = compared;
+	return true;
+}
+
+bool site_find_pattern(const struct code *code, struct site *site, int32_t *pattern)
+{
+	struct result_search search = { 0 };
+	const cs_insn *instruction;
+	struct code_walk walk;
+	bool is_done;
+
+	if (code->machine != IMAGE_AMD64 || !code_walk_begin(&walk, code))
+		return false;
+	while ((instruction = code_next(&walk))) {
+		if (code_is_nop(code, instruction))
+			continue;
+		if (note_comparison(&search, instruction))
+			*site = (struct site){ instruction->address, SITE_INSIDE };
+		if (instruction->id == X86_INS_MOV)
+			note_load(&search, &instruction->detail->x86);
+		if (code_is_return(code, instruction))
+			note_return(&search);
+	}
+	is_done = code_is_done(&walk);
+	code_walk_end(&walk);
+	*pattern = (int32_t)search.pattern;
+	/* By the path with the host, and by that without. */
+	return is_done && !search.is_wrong && search.pattern > 0 && search.n_compared == 2;
+}
+
 /* ---- in a file ---- */
 
 bool site_of_entry(const struct go_binary *binary, const struct go_function *function, struct site *site)
@@ -474,6 +581,19 @@ bool site_of_comparison(const struct go_binary *binary, const struct go_function
 	return found;
 }
 
+bool site_of_call(const struct go_binary *binary, const struct go_function *function, uint64_t callee,
+		  struct site *site)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_call(&code, callee, site);
+	code_unload(&code);
+	return found;
+}
+
 bool site_of_new_goroutine(const struct go_binary *binary, const struct go_function *function, struct site *site,
 			   unsigned int *reg)
 {
@@ -483,6 +603,19 @@ bool site_of_new_goroutine(const struct go_binary *binary, const struct go_funct
 	if (!code_load(&code, binary, function))
 		return false;
 	found = site_find_new_goroutine(&code, site, reg);
+	code_unload(&code);
+	return found;
+}
+
+bool site_of_pattern(const struct go_binary *binary, const struct go_function *function, struct site *site,
+		     int32_t *pattern)
+{
+	struct code code;
+	bool found;
+
+	if (!code_load(&code, binary, function))
+		return false;
+	found = site_find_pattern(&code, site, pattern);
 	code_unload(&code);
 	return found;
 }

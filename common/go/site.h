@@ -55,12 +55,24 @@ size_t site_of_returns(const struct go_binary *binary, const struct go_function 
 bool site_of_comparison(const struct go_binary *binary, const struct go_function *function, int64_t value,
 			struct site *site);
 
+/* The call of the function at `callee`, which stands in the instruction: a cheap place, and its arguments are where every
+ * function has them. False unless there is exactly one. */
+bool site_of_call(const struct go_binary *binary, const struct go_function *function, uint64_t callee,
+		  struct site *site);
+
 /* The place in runtime.newproc1 where a goroutine has been made: the conditional jump right behind the comparison of
  * its g.stack.hi with 0 (runtime/proc.go: "newg missing stack"). *reg is the register that points to its g there, as
  * the number of the argument that Go's ABI passes in it: 0 for AX or x0, where it is in Go 1.17 to 1.27. Its goid is not
  * set yet. False unless there is exactly one such place. */
 bool site_of_new_goroutine(const struct go_binary *binary, const struct go_function *function, struct site *site,
 			   unsigned int *reg);
+
+/* The place in net/http.(*ServeMux).handler (to Go 1.21; then of serveMux121), which returns (h Handler, pattern string),
+ * where both are known: the conditional jump right behind the last comparison of h with nil. Since the function defers a
+ * call, its results are on the stack. *pattern is the string's offset from the stack pointer, as the loads in front of
+ * the rets have it. False where that is not all there, and on arm64, where it has not been looked at. */
+bool site_of_pattern(const struct go_binary *binary, const struct go_function *function, struct site *site,
+		     int32_t *pattern);
 
 /* The same for code that is in memory. */
 struct code;
@@ -69,6 +81,8 @@ bool site_find_branch(const struct code *code, struct site *site);
 bool site_find_early_branch(const struct code *code, struct site *site);
 size_t site_find_returns(const struct code *code, uint64_t addresses[SITE_RETURNS_MAX]);
 bool site_find_comparison(const struct code *code, int64_t value, struct site *site);
+bool site_find_call(const struct code *code, uint64_t callee, struct site *site);
 bool site_find_new_goroutine(const struct code *code, struct site *site, unsigned int *reg);
+bool site_find_pattern(const struct code *code, struct site *site, int32_t *pattern);
 
 #endif

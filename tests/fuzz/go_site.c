@@ -36,6 +36,10 @@ static void find_sites(const struct code *code)
 		require_inside(code, site.address);
 	if (site_find_new_goroutine(code, &site, &reg))
 		require_inside(code, site.address);
+	if (site_find_call(code, code->address, &site))
+		require_inside(code, site.address);
+	if (site_find_pattern(code, &site, &offset))
+		require_inside(code, site.address);
 	for (size_t i = site_find_returns(code, addresses); i > 0; i--)
 		require_inside(code, addresses[i - 1]);
 	variables_find_cycles(code, code, &variable);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the server spans of otb-trace to what a service and its client logged (tests/target/go/shared).
 
-    spans_check.py [--no-routes] [--proto 1.1|2] [--forgets PATH] SPANS SERVER-LOG CLIENT-LOG
+    spans_check.py [--proto 1.1|2] [--forgets PATH] SPANS SERVER-LOG CLIENT-LOG
 
 Spans are joined by the header X-Test-Id, which the tracer has to be told of (--header x-test-id). Prints what is wrong, a
 line each, and how many were compared; exit code 1 if anything is.
@@ -106,7 +106,7 @@ def compare(span, sent, handled, options):
             yield "local", local, handled["local"]
     yield from same("network_protocol_version", options.proto)
     yield from same("goroutine_id", handled["goroutine_id"])
-    if options.routes and handled["ending"] not in ("panicked", "exited", "hijacked"):
+    if handled["ending"] not in ("panicked", "exited", "hijacked"):
         route = route_of(handled["pattern"]) if handled["pattern"] else None
         if handled["path"] == options.forgets and "http_route" not in span:
             route = None
@@ -121,7 +121,6 @@ def compare(span, sent, handled, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--no-routes", dest="routes", action="store_false")
     parser.add_argument("--proto", default="1.1")
     parser.add_argument("--forgets", metavar="PATH", help="whose handler may run on when its Request is gone")
     parser.add_argument("files", nargs=3)

@@ -2,18 +2,21 @@
 # shellcheck shell=bash disable=SC2034 # what is set here is read by who sourced this
 #
 # Go programs that serve and make requests and log what they know of each (tests/target/go), for tests of otb-trace.
-# Needs lib/net (processes) and lib/go.
+# Needs lib/net (processes) and lib/go, for what traces lib/tracer.
 #
 #	target_build NAME MINOR MODE [BUILD-OPTION]...	TARGET is a copy of tests/target/go/NAME that nobody else runs; skips
 #							the test where there is no such Go
-#	target_build_with NAME RELEASE MODE		the same with a release of the module that the program is about, by the Go
-#							that TARGET_RELEASES names for it
+#	target_build_with NAME RELEASE MODE [MINOR]	the same with a release of the module that the program is about, by the Go
+#							that TARGET_RELEASES names for it if no other is given
 #	hostile_build MINOR MODE			the program hostile, over a net/http with a place to break requests
 #	server_start [NAME] -- PROTO [OPTION]...	TARGET serves; its log is NAME.log in the test's folder, its address is
 #							in SERVER_ADDRESS. NAME is `server` if not given
 #	server_end [NAME]				it ends when its handlers have, with 0
 #	client_run PROTO [OPTION]...			CLIENT sends to SERVER_ADDRESS, all as expected; its log is client.log
 #	exchanges_check SERVER-LOG CLIENT-LOG		the two agree with each other; calls_check: those of gRPC
+#
+#	traced PROTO [OPTION]...			TARGET serves, and is traced
+#	checked [OPTION]...				the spans are as client and server know them (spans_check.py)
 #
 #	exchanged PROTO MIX [IN-FLIGHT]			all of that; called PROTO [SERVER-OPTION]... [-- CLIENT-OPTION...]: of gRPC
 #
@@ -51,18 +54,18 @@ target_build() {
 	cp "$(target_file "$@")" "$TARGET"
 }
 
-# target_resolve NAME RELEASE MODE: into ARGUMENTS, for target_make
+# target_resolve NAME RELEASE MODE [MINOR]: into ARGUMENTS, for target_make
 target_resolve() {
 	local modules=$GO_ROOT/tests/target/go/${1%%/*}/go.$2.mod
-	ARGUMENTS=("$1" "${TARGET_RELEASES[${1%%/*} $2]:?}" "$3")
+	ARGUMENTS=("$1" "${4:-${TARGET_RELEASES[${1%%/*} $2]:?}}" "$3")
 	[ ! -e "$modules" ] || ARGUMENTS+=("-modfile=$modules")
 }
 
 # target_fetched: the same arguments; what is not in the module cache may be out of reach
 target_fetched() {
 	local folder=$GO_ROOT/tests/target/go/${1%%/*} go
-	go=$(go_toolchain "${TARGET_RELEASES[${1%%/*} $2]}" 2>"$BATS_TEST_TMPDIR/why") ||
-		skip "Go ${TARGET_RELEASES[${1%%/*} $2]}: $(cat "$BATS_TEST_TMPDIR/why")"
+	go=$(go_toolchain "${ARGUMENTS[1]}" 2>"$BATS_TEST_TMPDIR/why") ||
+		skip "Go ${ARGUMENTS[1]}: $(cat "$BATS_TEST_TMPDIR/why")"
 	(cd "$folder" && GOENV=off GOWORK=off GOTOOLCHAIN=local GOFLAGS='' timeout "$GO_FETCH_SECONDS" \
 		"$go" mod download "${ARGUMENTS[@]:3}" 2>"$BATS_TEST_TMPDIR/why") ||
 		skip "$1 $2: $(tr '\n' ' ' <"$BATS_TEST_TMPDIR/why")"
@@ -202,4 +205,28 @@ called() {
 	done
 	server_start -- "$proto" "${options[@]}" && client_run "$proto" "${@:2}" && server_end &&
 		calls_check "$BATS_TEST_TMPDIR/server.log" "$BATS_TEST_TMPDIR/client.log"
+}
+
+# ---- the tracer ------------------------------------------------------------------------------------------------------
+
+# traced PROTO [OPTION]...: the tracer is there, and the server
+traced() {
+	server_start -- "$1"
+	tracer_start otb-trace -p "${PROC_PID[server]}" --header X-Test-Id "${@:2}"
+}
+
+# checked [OPTION]...: every request that the server has handled is a span, as client and server know it
+checked() {
+	local said
+	said=$(python3 "$GO_ROOT/tests/lib/spans_check.py" "$@" "$TRACER_OUT" "$BATS_TEST_TMPDIR/server.log" \
+		"$BATS_TEST_TMPDIR/client.log" 2>&1) || net_complain "$said" || return
+	echo "# $said" >&3
+}
+
+# version PROTO: of HTTP
+version() {
+	case $1 in
+	h2 | h2c) echo 2 ;;
+	*) echo 1.1 ;;
+	esac
 }

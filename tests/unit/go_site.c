@@ -173,6 +173,88 @@ static const struct goroutine_case {
 	{ "only a bit", IMAGE_ARM64, "020440f942000036c0035fd6c0035fd6", -1, 0 },
 };
 
+struct call_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int offset; /* of the call of ADDRESS + CALLEE; -1: none */
+};
+
+enum { CALLEE = 0x100 };
+
+static const struct call_case call_cases[] = {
+	{ "one", IMAGE_AMD64, "e8fb000000c3", 0 },
+	{ "one between others", IMAGE_AMD64, "e8fa00000090e8f5000000e8f1000000c3", 6 },
+	{ "one behind another", IMAGE_AMD64, "e8fa000000e8f6000000c3", 5 },
+	{ "two", IMAGE_AMD64, "e8fb000000e8f6000000c3", -1 },
+	{ "a jump", IMAGE_AMD64, "e9fb000000c3", -1 },
+	{ "by a register", IMAGE_AMD64, "ffd0c3", -1 },
+	{ "by memory", IMAGE_AMD64, "ff1425fb000000c3", -1 },
+	{ "what cannot be decoded behind it", IMAGE_AMD64, "e8fb00000006", -1 },
+	{ "one", IMAGE_ARM64, "40000094c0035fd6", 0 },
+	{ "one behind another", IMAGE_ARM64, "400000943e000094c0035fd6", 0 },
+	{ "two", IMAGE_ARM64, "400000943f000094c0035fd6", -1 },
+	{ "a jump", IMAGE_ARM64, "40000014c0035fd6", -1 },
+	{ "by a register", IMAGE_ARM64, "00003fd6c0035fd6", -1 },
+};
+
+struct pattern_case {
+	const char *what;
+	enum image_machine machine;
+	const char *code;
+	int offset; /* of the jump; -1: none */
+	int32_t pattern;
+};
+
+/* cmpq $0, N(%rsp), and a jne behind it; mov N(%rsp), reg */
+#define TEST_60 "48837c2460007500"
+#define TEST_68 "48837c2468007500"
+#define LOAD_AX_60 "488b442460"
+#define LOAD_AX_68 "488b442468"
+#define LOAD_PATTERN_50 "488b4c2450488b7c2458"
+#define LOAD_PATTERN_48 "488b4c2448488b7c2450"
+
+static const struct pattern_case pattern_cases[] = {
+	{ "as in 1.17", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c3", 14, 0x50 },
+	{ "as in 1.20", IMAGE_AMD64,
+	  "4883bc24c8000000007500"
+	  "4883bc24c8000000000f8500000000"
+	  "488b8c24b8000000488bbc24c0000000488b8424c8000000c3",
+	  20, 0xb8 },
+	{ "two rets", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c3" LOAD_PATTERN_50 LOAD_AX_60 "c3", 14,
+	  0x50 },
+	{ "another comparison in front", IMAGE_AMD64, TEST_68 TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c3", 22,
+	  0x50 },
+	{ "another comparison behind", IMAGE_AMD64, TEST_60 TEST_60 TEST_68 LOAD_AX_60 LOAD_PATTERN_50 "c3", -1, 0 },
+	{ "one comparison", IMAGE_AMD64, TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c3", -1, 0 },
+	{ "three of them", IMAGE_AMD64, TEST_60 TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c3", -1, 0 },
+	{ "something between", IMAGE_AMD64,
+	  TEST_60 "48837c246000"
+		  "4889c8"
+		  "7500" LOAD_AX_60 LOAD_PATTERN_50 "c3",
+	  -1, 0 },
+	{ "with another number", IMAGE_AMD64,
+	  TEST_60 "48837c246001"
+		  "7500" LOAD_AX_60 LOAD_PATTERN_50 "c3",
+	  -1, 0 },
+	{ "half a word", IMAGE_AMD64,
+	  TEST_60 "837c246000"
+		  "7500" LOAD_AX_60 LOAD_PATTERN_50 "c3",
+	  -1, 0 },
+	{ "rets that do not agree", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c3" LOAD_PATTERN_48 "c3",
+	  -1, 0 },
+	{ "another handler returned", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_68 LOAD_PATTERN_50 "c3", -1, 0 },
+	{ "half a string returned", IMAGE_AMD64,
+	  TEST_60 TEST_60 LOAD_AX_60 "488b4c2450"
+				     "488b7c2460"
+				     "c3",
+	  -1, 0 },
+	{ "no string returned", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_60 "c3", -1, 0 },
+	{ "no ret", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "90", -1, 0 },
+	{ "what cannot be decoded behind it", IMAGE_AMD64, TEST_60 TEST_60 LOAD_AX_60 LOAD_PATTERN_50 "c306", -1, 0 },
+	{ "a ret", IMAGE_ARM64, "c0035fd6", -1, 0 },
+};
+
 static const char *machine_name(enum image_machine machine)
 {
 	return machine == IMAGE_AMD64 ? "amd64" : "arm64";
@@ -312,6 +394,37 @@ static void check_goroutines(void)
 	}
 }
 
+static void check_calls(void)
+{
+	for (size_t i = 0; i < sizeof(call_cases) / sizeof(call_cases[0]); i++) {
+		const struct call_case *c = &call_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		struct site site;
+		bool found = site_find_call(&code, ADDRESS + CALLEE, &site);
+
+		check(found == (c->offset >= 0) &&
+			      (!found || (site.kind == SITE_INSIDE && site.address == ADDRESS + (uint64_t)c->offset)),
+		      "%s: a call: %s", machine_name(c->machine), c->what);
+		code_unload(&code);
+	}
+}
+
+static void check_patterns(void)
+{
+	for (size_t i = 0; i < sizeof(pattern_cases) / sizeof(pattern_cases[0]); i++) {
+		const struct pattern_case *c = &pattern_cases[i];
+		struct code code = code_from_hex(c->code, c->machine, ADDRESS);
+		struct site site;
+		int32_t pattern;
+		bool found = site_find_pattern(&code, &site, &pattern);
+
+		check(found == (c->offset >= 0) && (!found || (site.kind == SITE_INSIDE && pattern == c->pattern &&
+							       site.address == ADDRESS + (uint64_t)c->offset)),
+		      "%s: a pattern: %s", machine_name(c->machine), c->what);
+		code_unload(&code);
+	}
+}
+
 /* ---- code that is none ---- */
 
 /* Whatever is found lies in the code. */
@@ -320,6 +433,7 @@ static bool is_inside(const struct code *code)
 	uint64_t addresses[SITE_RETURNS_MAX];
 	struct site site;
 	unsigned int reg;
+	int32_t pattern;
 	bool inside = true;
 
 	if (site_find_entry(code, &site))
@@ -332,6 +446,10 @@ static bool is_inside(const struct code *code)
 		inside = inside && site.address - code->address < code->size;
 	if (site_find_new_goroutine(code, &site, &reg))
 		inside = inside && site.address - code->address < code->size && reg < 16;
+	if (site_find_call(code, code->address, &site))
+		inside = inside && site.address - code->address < code->size;
+	if (site_find_pattern(code, &site, &pattern))
+		inside = inside && site.address - code->address < code->size && pattern > 0;
 	for (size_t i = site_find_returns(code, addresses); i-- > 0;)
 		inside = inside && addresses[i] - code->address < code->size;
 	return inside;
@@ -452,6 +570,49 @@ static bool follows_test_of_stack(const struct go_binary *binary, const struct s
 	return found && (at[0] == 0x74 || (at[0] == 0x0f && at[1] == 0x84));
 }
 
+/* jne behind cmpq $0, N(%rsp), where N is 8 or 32 bits, without capstone. The pattern is right below the handler, or a
+ * word lies between. */
+static bool follows_test_of_handler(const struct go_binary *binary, const struct site *site, int32_t pattern)
+{
+	uint8_t bytes[9 + 2];
+	int32_t handler;
+
+	if (!image_read(&binary->image, site->address - 9, bytes, sizeof(bytes)) ||
+	    !(bytes[9] == 0x75 || (bytes[9] == 0x0f && bytes[10] == 0x85)) || bytes[8])
+		return false;
+	handler = bytes[7];
+	if (!memcmp(bytes, "\x48\x83\xbc\x24", 4))
+		memcpy(&handler, bytes + 4, sizeof(handler));
+	else if (memcmp(bytes + 3, "\x48\x83\x7c\x24", 4) != 0)
+		return false;
+	return handler - pattern == 16 || handler - pattern == 24;
+}
+
+/* ServeMux to 1.21, which later releases have too, and those calls of Put that are the only ones of their function. */
+static void check_library(const struct go_binary *binary, const char *name)
+{
+	struct go_function functions[] = {
+		{ .name = "net/http.(*ServeMux).handler" },
+		{ .name = "net/http.(*serveMux121).handler" },
+		{ .name = "sync.(*Pool).Put" },
+		{ .name = "fmt.(*pp).free" },
+	};
+	const struct go_function *handler = &functions[binary->version.minor >= 22];
+	struct site site;
+	int32_t pattern;
+
+	go_functions_find(binary, functions, 4);
+	if (!handler->address)
+		return;
+	if (binary->image.machine == IMAGE_AMD64)
+		check(site_of_pattern(binary, handler, &site, &pattern) &&
+			      follows_test_of_handler(binary, &site, pattern),
+		      "%s: %s has its pattern on the stack", name, handler->name);
+	check(site_of_call(binary, &functions[3], functions[2].address, &site) &&
+		      site.address - functions[3].address < functions[3].size,
+	      "%s: pp.free calls Put", name);
+}
+
 static void check_binary(const struct go_binary *binary, const char *name)
 {
 	enum { START_THE_WORLD, ASSIST, CASGSTATUS, NEWPROC1, FUNCTIONS = 9 };
@@ -488,6 +649,7 @@ static void check_binary(const struct go_binary *binary, const char *name)
 	check(site_of_new_goroutine(binary, &functions[NEWPROC1], &site, &reg) && reg == 0 &&
 		      follows_test_of_stack(binary, &site),
 	      "%s: in newproc1 AX has the new g where its stack is tested", name);
+	check_library(binary, name);
 }
 
 /* ---- the fuzzer's corpus ---- */
@@ -517,6 +679,8 @@ static int write_seeds(const char *folder)
 		write_seed(folder, "comparison", i, comparison_cases[i].code, comparison_cases[i].machine);
 	for (size_t i = 0; i < sizeof(goroutine_cases) / sizeof(goroutine_cases[0]); i++)
 		write_seed(folder, "goroutine", i, goroutine_cases[i].code, goroutine_cases[i].machine);
+	for (size_t i = 0; i < sizeof(pattern_cases) / sizeof(pattern_cases[0]); i++)
+		write_seed(folder, "pattern", i, pattern_cases[i].code, pattern_cases[i].machine);
 	return 0;
 }
 
@@ -531,6 +695,8 @@ int main(int argc, char **argv)
 	check_many_returns();
 	check_comparisons();
 	check_goroutines();
+	check_calls();
+	check_patterns();
 	check_cuts();
 	check_noise();
 	check_files_that_lie();
