@@ -42,6 +42,7 @@ int http_client(GO_CONTEXT *ctx)
 {
 	__u64 g = GO_G(ctx), request = GO_ARG1(ctx);
 	const struct trace_request_layout *layout;
+	struct go_string method;
 	struct scratch *scratch;
 	struct place place;
 
@@ -54,7 +55,8 @@ int http_client(GO_CONTEXT *ctx)
 	span_abandon(&place, g, SLOT_CLIENT);
 	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_HTTP1);
 	layout = &place.binary->request;
-	metric_set_method(&scratch->open, request, layout->method);
+	method = field_read_string(request, layout->method);
+	metric_set_method(&scratch->open, &method);
 	scratch->open.is_sampled = !options.wants_no_span && client_set_parent(&place, scratch, g, SLOT_CLIENT);
 	if (scratch->open.is_sampled)
 		client_describe(&place, scratch, g, request, layout);

@@ -37,19 +37,15 @@ __attribute__((noinline)) int method_is_known(__u64 method)
 }
 
 /* A client's empty method means GET, which is the first that is known. */
-static __always_inline void metric_set_method(struct open_span *open, __u64 request, __s32 offset)
+static __always_inline void metric_set_method(struct open_span *open, const struct go_string *string)
 {
 	__u64 method = metric_methods[0];
-	struct go_string string;
 
-	if (!options.measures)
+	if (!options.measures || string->length >= sizeof(method))
 		return;
-	string = field_read_string(request, offset);
-	if (string.length >= sizeof(method))
-		return;
-	if (string.length)
+	if (string->length)
 		method = 0;
-	if (string.length && bpf_probe_read_user(&method, string.length & 7, (const void *)string.data))
+	if (string->length && bpf_probe_read_user(&method, string->length & 7, (const void *)string->data))
 		counter_add(COUNTER_LOST_FAULT, 1);
 	if (method_is_known(method))
 		__builtin_memcpy(open->metric.method, &method, sizeof(method));

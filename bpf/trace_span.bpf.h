@@ -78,7 +78,13 @@ struct server_start {
 	__u32 is_server_request; /* the layout of the request is trace_binary.server_request */
 };
 
+enum {
+	REQUEST_WORDS = 32,
+	REQUEST_COPIED = 216
+}; /* bytes: up to what is read of any request's fields in Go 1.17 to 1.27 */
+
 struct scratch {
+	__u64 request[REQUEST_WORDS];  /* the first REQUEST_COPIED bytes of one */
 	struct found found[FOUND_MAX]; /* those in `seen` */
 	__u32 seen;                    /* bit n: enum found_header */
 	__u32 reserved;
