@@ -707,18 +707,6 @@ EXACT='def rank($p): sort | .[(length * $p / 100 | ceil) - 1];
 
 # ---- a program that nobody here built --------------------------------------------------------------------------------
 
-# The Prometheus server as Debian builds it: large, stripped, linked by the C compiler. It counts its own collections.
-prometheus_fetch() {
-	PROMETHEUS=$GO_BUILT/debian/usr/bin/prometheus
-	[ ! -x "$PROMETHEUS" ] || return 0
-	mkdir -p "$GO_BUILT/debian"
-	(
-		cd "$GO_BUILT/debian" &&
-			timeout 60 apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User=root download prometheus </dev/null &&
-			dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/prometheus && rm prometheus_*.deb
-	) >/dev/null 2>&1 || skip 'no package prometheus can be downloaded'
-}
-
 prometheus_start() {
 	echo 'scrape_configs: []' >"$BATS_TEST_TMPDIR/prometheus.yml"
 	# shellcheck disable=SC2016 # the inner shell expands it
@@ -743,7 +731,7 @@ prometheus_says() {
 
 @test "Debian's Prometheus server: its own count of collections" {
 	local try count before='' seen sum
-	prometheus_fetch
+	PROMETHEUS=$(prometheus_fetch) || skip 'no package prometheus can be downloaded'
 	tracer_start otb-gcpause --exe "$PROMETHEUS" -j
 	prometheus_start
 	# It collects by being asked. Compared is at a moment when it does not: the same number before and after.

@@ -77,3 +77,46 @@ served() {
 @test "1.27 cgo-pie-stripped, HTTP/2 without TLS" {
 	served 1.27 cgo-pie-stripped h2c --forgets /end/wait
 }
+
+# ---- a large program that nobody here built ----
+
+prometheus_start() {
+	echo 'scrape_configs: []' >"$BATS_TEST_TMPDIR/prometheus.yml"
+	# shellcheck disable=SC2016 # the inner shell expands it
+	proc_start prometheus - unshare --net sh -c 'ip link set lo up && exec "$@" 2>&1' sh env OTEL_SERVICE_NAME=metrics \
+		"$PROMETHEUS" "--config.file=$BATS_TEST_TMPDIR/prometheus.yml" "--storage.tsdb.path=$BATS_TEST_TMPDIR/data" \
+		--web.listen-address=127.0.0.1:9090
+	until [[ $REPLY = *'Server is ready'* ]]; do
+		proc_read prometheus 30
+	done
+}
+
+# prometheus_asked N: that many requests on one connection, from its network namespace; what curl knows of each
+prometheus_asked() {
+	local i path
+	for ((i = 0; i < $1; i++)); do
+		path=$((i % 3))
+		[ "$i" = 0 ] || echo next
+		printf 'url = "http://127.0.0.1:9090/%s"\noutput = "/dev/null"\n' \
+			"$([ $path = 0 ] && echo -/ready || { [ $path = 1 ] && echo 'api/v1/query?query=up' || echo "nothing/$i"; })"
+		printf 'header = "traceparent: 00-%032x-%016x-01"\n' $((i + 1)) $((i + 1))
+		printf 'write-out = "%%{http_code} %%{local_port}\\n"\n'
+	done >"$BATS_TEST_TMPDIR/curl"
+	nsenter -t "${PROC_PID[prometheus]}" --net curl -s -K "$BATS_TEST_TMPDIR/curl" >"$BATS_TEST_TMPDIR/answers"
+}
+
+@test "Debian's Prometheus server, stripped: every request is a span" {
+	PROMETHEUS=$(prometheus_fetch) || skip 'no package prometheus can be downloaded'
+	tracer_start otb-trace --exe "$PROMETHEUS" -j
+	prometheus_start
+	prometheus_asked 101
+	proc_kill prometheus
+	tracer_stop
+	jq -r 'select(.span_kind == "server" and .parent_source == "traceparent")
+		| "\(.http_response_status_code) \(.network_peer_port) \(.trace_id) \(.parent_span_id) \(.url_path) \(.service_name)"' \
+		"$TRACER_OUT" | sort -k 3 >"$BATS_TEST_TMPDIR/told"
+	awk '{ i = NR - 1; path = i % 3 == 0 ? "/-/ready" : i % 3 == 1 ? "/api/v1/query" : "/nothing/" i
+		printf "%s %s %032x %016x %s metrics\n", $1, $2, NR, NR, path }' "$BATS_TEST_TMPDIR/answers" |
+		diff - "$BATS_TEST_TMPDIR/told"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/told")" = 101 ]
+}

@@ -7,63 +7,15 @@
 bench_go=1.26
 big_module=github.com/prometheus/prometheus/cmd/prometheus@v0.306.0
 
-# Starts a tracer and takes the sample KEY: milliseconds to the ready byte.
-start_gcpause() { # KEY OPTION...
-	local key=$1 ready began
-	shift
-	rm -f "$work/ready"
-	mkfifo "$work/ready"
-	exec {ready}<>"$work/ready"
-	began=$EPOCHREALTIME
-	"$programs/otb-gcpause" --json --ready-fd 9 "$@" 9>"$work/ready" >"$work/gcpause.out" 2>"$work/gcpause.err" &
-	pid=$!
-	read -r -t 30 -u "$ready" || die "otb-gcpause is not ready: $(cat "$work/gcpause.err")"
-	take_sample "$key" otb-gcpause "$(bc <<<"scale=1; $(since_us "$began") / 1000")"
-	exec {ready}>&-
-}
-
-stop_gcpause() {
-	kill -INT "$pid"
-	wait "$pid" || true
-	pid=''
-}
-
-# Starts the server; leaves its pid in $reader, so that clean_up ends it, and its address in $server_address.
-start_server() {
-	local ready line
-	rm -f "$work/served"
-	mkfifo "$work/served"
-	exec {ready}<>"$work/served"
-	"$work/server" -http 127.0.0.1:0 >"$work/served" &
-	reader=$!
-	read -r -t 30 -u "$ready" line || die 'the server does not start'
-	server_address=${line##* }
-	exec {ready}>&-
-}
-
-stop_server() {
-	kill -KILL "$reader"
-	wait "$reader" 2>/dev/null || true
-	reader=''
-}
-
-# Takes the samples rate and p99_ms of some seconds of load.
-measure_load() { # with|without SECONDS
-	local said
-	said=$(wrk -t 1 -c 32 -d "$2" --latency "http://$server_address/")
-	take_sample rate "$1" "$(awk '$1 == "Requests/sec:" { print $2 }' <<<"$said")"
-	take_sample p99_ms "$1" "$(awk '$1 == "99%" { n = $2 + 0; print $2 ~ /us/ ? n / 1000 : $2 ~ /ms/ ? n : n * 1000 }' <<<"$said")"
-}
-
 measure_pair() { # SECONDS
-	measure_load without "$1"
-	start_gcpause attach_ms --pid "$reader" --stats
-	measure_load with "$1"
+	measure_load without "$1" /
+	start_tracer otb-gcpause attach_ms --pid "$reader" --stats
+	measure_load with "$1" /
 	take_sample rss_mb otb-gcpause "$(bc <<<"scale=2; $(memory_kb "$pid" VmRSS) / 1024")"
-	stop_gcpause
-	take_sample events with "$(jq -s 'map(select(.event == "gc_pause")) | length' "$work/gcpause.out")"
-	take_sample assists with "$(jq -s 'map(select(.event == "gc_cycle").assists) | add // 0' "$work/gcpause.out")"
-	take_sample probe_us with "$(jq 'select(.event == "stats") | .probe_time_ns / 1000' "$work/gcpause.out")"
+	stop_tracer
+	take_sample events with "$(jq -s 'map(select(.event == "gc_pause")) | length' "$work/tracer.out")"
+	take_sample assists with "$(jq -s 'map(select(.event == "gc_cycle").assists) | add // 0' "$work/tracer.out")"
+	take_sample probe_us with "$(jq 'select(.event == "stats") | .probe_time_ns / 1000' "$work/tracer.out")"
 }
 
 # A program of some 100 MB, stripped: $OTB_BIG_BINARY, or one that is built once. Fails where it cannot be had.
@@ -109,8 +61,8 @@ bench_gcpause() {
 	[[ $quick == no ]] || rounds=3 seconds=2
 	command -v wrk >/dev/null || die 'no wrk (a package of that name)'
 	go_build "$bench_go" static-stripped "$work/server" tests/target/go/gcload -tags http || die 'no Go'
-	start_server
-	measure_load warm "$seconds"
+	start_server -http 127.0.0.1:0
+	measure_load warm "$seconds" /
 	for ((round = 1; round <= rounds; round++)); do
 		progress "load $round of $rounds"
 		measure_pair "$seconds"
@@ -118,8 +70,8 @@ bench_gcpause() {
 	stop_server
 	big=$(big_binary) || progress 'no binary of 100 MB: its start is not measured'
 	for ((round = 1; round <= rounds && ${#big} > 0; round++)); do
-		start_gcpause big_ms --exe "$big"
-		stop_gcpause
+		start_tracer otb-gcpause big_ms --exe "$big"
+		stop_tracer
 	done
 	print_gcpause "$big"
 }

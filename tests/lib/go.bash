@@ -9,6 +9,8 @@
 #				builds the program in FOLDER and checks that OUT is of that release. MODE: static and
 #				static-stripped (without cgo), plain (go build as it comes: with cgo, hence dynamic),
 #				pie-stripped, and cgo-pie-stripped (linked by the C compiler)
+#	prometheus_fetch	prints the path of Debian's Prometheus server: large, stripped, linked by the C compiler, and
+#				built by nobody here. Fails where it cannot be downloaded
 #
 # What was fetched lies in Go's module cache, what was compiled in build/go/, so that all but the first time is quick.
 
@@ -93,4 +95,14 @@ go_build() {
 go_is() {
 	local said
 	said=$("$1" version "$2") && [ "$said" = "$2: go$3" ] || go_complain "not built by go$3: $said"
+}
+
+prometheus_fetch() {
+	local program=$GO_BUILT/debian/usr/bin/prometheus
+	[ -x "$program" ] || (
+		mkdir -p "$GO_BUILT/debian" && cd "$GO_BUILT/debian" &&
+			timeout 60 apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User=root download prometheus </dev/null &&
+			dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/prometheus && rm prometheus_*.deb
+	) >/dev/null 2>&1 || return
+	echo "$program"
 }
