@@ -333,10 +333,15 @@ static __always_inline void text_add_field(struct trace_span *span, __u32 text, 
  * 1.27. */
 enum { ITAB_TYPE = 8, ITAB_METHOD = 24, TYPE_KIND = 23, KIND_MASK = 31, KIND_POINTER = 22 };
 
-/* The address in the file of an interface's first method; 0: it has none, or it is not known. */
-static __always_inline __u64 method_read(const struct place *place, __u64 itab)
+/* driver.Conn's Close is its second method. The first, Begin, is runtime.unreachableMethod in a program without
+ * transactions: that is what the linker puts in the place of what nobody calls (cmd/link/internal/ld/data.go). */
+enum { CONN_CLOSE = 1, ERROR_ERROR = 0 };
+
+/* The address in the file of a method of an interface, of which they are in the order of their names; 0: there is none, or
+ * it is not known. */
+static __always_inline __u64 method_read(const struct place *place, __u64 itab, __u32 index)
 {
-	__u64 method = itab ? go_read_u64(itab + ITAB_METHOD) : 0;
+	__u64 method = itab ? go_read_u64(itab + ITAB_METHOD + index * 8) : 0;
 
 	return method ? method - place->process->head.bias : 0;
 }
@@ -348,7 +353,7 @@ static __always_inline void span_set_error(const struct place *place, struct tra
 	__u8 kind = 0;
 
 	span->flags |= SPAN_ERROR;
-	span->error = method_read(place, itab);
+	span->error = method_read(place, itab, ERROR_ERROR);
 	if (!bpf_probe_read_user(&kind, sizeof(kind), (const void *)(type + TYPE_KIND)) &&
 	    (kind & KIND_MASK) == KIND_POINTER)
 		span->flags |= SPAN_ERROR_POINTER;

@@ -77,7 +77,7 @@ static __always_inline void sql_begin(const struct place *place, __u64 g, __u64 
 	if (options.wants_no_span || !client_set_parent(place, scratch, g, SLOT_SQL))
 		return;
 	span->goroutine_id = field_read(g, place->binary->head.g_goid);
-	span->callee = method_read(place, itab);
+	span->callee = method_read(place, itab, CONN_CLOSE);
 	text_add_parts(span, TEXT_DB_QUERY, *text);
 	scratch->open.object = object;
 	scratch->open.attempts = 0;

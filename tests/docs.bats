@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	load lib/gcloop
 	gcloop_build "$BATS_FILE_TMPDIR/gcloop" 2>"$BATS_FILE_TMPDIR/no-go" || :
+	gcloop_build "$BATS_FILE_TMPDIR/myserver" gcload -tags http 2>>"$BATS_FILE_TMPDIR/no-go" || :
 }
 
 setup() {
@@ -173,6 +174,9 @@ offers() {
 	offers otb-tcpretrans -o rec : records.jsonl
 	offers otb-gcpause --reason gc,read_mem_stats,stop : gc,read_mem_stats,stop_trace
 	offers otb-gcpause --exe rec : records.jsonl
+	for option in --exe --control --output; do
+		offers otb-trace "$option" rec : records.jsonl
+	done
 	offers otb-expose --textfile rec : records.jsonl
 	offers otb-sample --mode '' : proportional equalizing
 	offers otb-sample --adaptive-signal '' : errors latency errors,latency
@@ -474,7 +478,7 @@ run_examples() {
 	[ "$number" -ge 15 ]
 }
 
-# stand_in: first/tracer stands in for all tracers, and gcloop is myserver, if there is Go
+# stand_in: first/tracer stands in for all tracers, and a program that could serve is myserver, if there is Go
 stand_in() {
 	local program
 	chmod +x first/tracer
@@ -482,8 +486,8 @@ stand_in() {
 		cp first/tracer "first/$program"
 	done
 	rm first/tracer
-	[ -x "$BATS_FILE_TMPDIR/gcloop" ] || return 0
-	cp "$BATS_FILE_TMPDIR/gcloop" myserver
+	[ -x "$BATS_FILE_TMPDIR/myserver" ] || return 0
+	cp "$BATS_FILE_TMPDIR/myserver" myserver
 	export MYSERVER=$BATS_TEST_TMPDIR/myserver
 	proc_start myserver - "$MYSERVER"
 }

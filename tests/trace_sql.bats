@@ -36,11 +36,11 @@ checked() {
 	echo "# $output" >&3
 }
 
-# queried MINOR MODE [OPTION]...: --sched is for program and tracer
+# queried MINOR MODE [OPTION]...: --sched is for program and tracer. BUILD has options of the build
 queried() {
 	local options=()
 	[ "${3:-}" != --sched ] || options=(-sched)
-	target_build queries "$1" "$2"
+	target_build queries "$1" "$2" "${BUILD[@]}"
 	proc_start queries - "$TARGET" -log "$BATS_TEST_TMPDIR/queries.log" "${options[@]}" && proc_read queries
 	tracer_start otb-trace --pid "${PROC_PID[queries]}" -j "${@:3}"
 	server_end queries
@@ -65,6 +65,12 @@ queried() {
 
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.27" {
 	queried 1.27 cgo-pie-stripped
+	checked queries.log
+}
+
+@test "the driver of a program without transactions is known" {
+	BUILD=(-tags=notx)
+	queried 1.27 static-stripped
 	checked queries.log
 }
 

@@ -413,7 +413,7 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 
 /* ---- rows ---- */
 
-enum column { AT, PID, COMM, KIND, DURATION, STATUS, NAME, PEER };
+enum column { AT, PID, COMM, KIND, DURATION, STATUS, PEER, NAME };
 
 void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
 {
@@ -421,7 +421,7 @@ void event_set_columns(struct table_column columns[EVENT_COLUMNS], bool several)
 		[AT] = { "TIME", 8, 0, false },          [PID] = { "PID", 7, 0, true },
 		[COMM] = { "COMM", 11, 0, false },       [KIND] = { "KIND", 6, 0, false },
 		[DURATION] = { "DURATION", 8, 0, true }, [STATUS] = { "STATUS", 6, 0, true },
-		[NAME] = { "NAME", 24, 0, false },       [PEER] = { "PEER", 21, 1, false },
+		[PEER] = { "PEER", 21, 1, false },       [NAME] = { "NAME", 40, 0, false },
 	};
 
 	memcpy(columns, all, sizeof(all));
@@ -436,10 +436,20 @@ static void set_query(struct table *table, const struct span *span)
 	table_set(table, NAME, "%.*s", (int)redacted.length, redacted.text);
 }
 
+/* What is asked of others says whom. */
+static void set_request(struct table *table, const struct span *span)
+{
+	const struct span_text *path = rpc_path(span), *host = &span->texts[TEXT_HOST];
+	bool is_rpc = span->event->protocol == TRACE_GRPC;
+	bool is_asked = span->event->kind == SPAN_KIND_CLIENT && !is_rpc;
+
+	table_set(table, NAME, "%s %.*s%.*s", is_rpc ? "RPC" : method_of(span), is_asked ? (int)host->length : 0,
+		  host->data ? host->data : "", (int)path->length, path->data ? path->data : "");
+}
+
 void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns)
 {
 	const struct trace_span *event = span->event;
-	const struct span_text *path = rpc_path(span);
 
 	table_set_time(table, AT, wall_ns);
 	table_set(table, PID, "%u", event->head.pid);
@@ -451,8 +461,7 @@ void span_set_row(struct table *table, const struct span *span, uint64_t wall_ns
 	if (event->protocol == TRACE_SQL)
 		set_query(table, span);
 	else
-		table_set(table, NAME, "%s %.*s", event->protocol == TRACE_GRPC ? "RPC" : method_of(span),
-			  (int)path->length, path->data ? path->data : "");
+		set_request(table, span);
 	if (span->texts[TEXT_PEER].data)
 		table_set(table, PEER, "%.*s", (int)span->texts[TEXT_PEER].length, span->texts[TEXT_PEER].data);
 }

@@ -28,13 +28,13 @@ static const char documentation[] =
 	"Print a span for every request that Go programs serve or make, with the caller's trace id, route, status and "
 	"duration."
 	"\v"
-	"One of --pid, --exe and --all says which programs. They need no symbols, no restart and no import; Go 1.17 to "
-	"1.27.\n"
+	"One of --pid, --exe and --all says which programs. They need no symbols, no restart and no import. Seen are "
+	"net/http, gRPC-Go and database/sql of programs built with Go 1.17 to 1.27.\n"
 	"\n"
 	"Examples:\n"
 	"  otb-trace -p 1234                       every request of a process\n"
-	"  otb-trace --exe /usr/bin/shop --ratio 0.01   one in a hundred, all processes of a file\n"
-	"  otb-trace --all --header x-tenant-id    all Go programs, with a header of the request\n"
+	"  otb-trace --exe /bin/shop --ratio 0.01  one trace in a hundred\n"
+	"  otb-trace --all --header x-tenant-id    all Go programs, with a header\n"
 	"\n"
 	"Full documentation: man otb-trace";
 
@@ -42,19 +42,21 @@ static const struct argp_option option_table[] = {
 	{ NULL, 0, NULL, 0, "What to show:", 1 },
 	{ "exe", OPTION_EXE, "PATH", 0, "Every process that runs this file, now or later", 1 },
 	{ "all", OPTION_ALL, NULL, 0, "Every Go program that runs now or starts later", 1 },
-	{ "header", OPTION_HEADER, "NAME", 0, "A header of the request, too; up to 8 times", 1 },
-	{ "url-query", OPTION_URL_QUERY, NULL, 0, "The query of the URL, too; secrets may be in it", 1 },
-	{ "db-text", OPTION_DB_TEXT, NULL, 0, "Queries of databases with what stands in them, instead of ?", 1 },
+	{ "header", OPTION_HEADER, "NAME", 0, "This header of requests, too; up to 8 names", 1 },
+	{ "url-query", OPTION_URL_QUERY, NULL, 0, "The query of URLs, too; secrets may be in it", 1 },
+	{ "db-text", OPTION_DB_TEXT, NULL, 0,
+	  "Queries of databases as they are, not with ? for each literal; secrets may be in them", 1 },
 	{ "sched", OPTION_SCHED, NULL, 0, "How long goroutines were ready and did not run, too; this costs more", 1 },
 	{ NULL, 0, NULL, 0, "Sampling, in the kernel:", 2 },
-	{ "ratio", OPTION_RATIO, "RATIO", 0, "Keep this share of the traces that begin here (0.01)", 2 },
-	{ "control", OPTION_CONTROL, "PATH", 0,
-	  "Make a BPF map here, through which otb-sample --control sets the share", 2 },
+	{ "ratio", OPTION_RATIO, "RATIO", 0,
+	  "Keep this share (0.01) of the traces that begin here; where the caller has decided, that holds", 2 },
+	{ "control", OPTION_CONTROL, "PATH", 0, "Pin a BPF map here, in which otb-sample --control sets the share", 2 },
 	{ "metrics", OPTION_METRICS, NULL, 0,
-	  "Besides, every --interval (10s), counts and durations of all requests, sampled or not; --summary: only those",
+	  "Count all requests of HTTP and their durations, too, sampled or not, every --interval (10s); --summary does "
+	  "only that",
 	  2 },
 	{ NULL, 0, NULL, 0, "How:", 50 },
-	{ "otlp", OPTION_OTLP, NULL, 0, "OTLP/JSON, an ExportTraceServiceRequest for each span", 50 },
+	{ "otlp", OPTION_OTLP, NULL, 0, "OTLP/JSON, an export request for each span", 50 },
 	{ 0 },
 };
 

@@ -129,15 +129,6 @@ func (r *runner) statements(name string, q queryer) {
 	r.prepared(name, q, "UPDATE refuse SET a = 'x'", "UPDATE refuse SET a = ?", nil)
 }
 
-func (r *runner) transaction() {
-	tx, err := r.Begin()
-	truth.Check(err)
-	r.all("Tx", tx)
-	r.statements("Tx", tx)
-	r.call("Tx.Query", "SELECT stale-always", "SELECT stale-always", query(tx))
-	truth.Check(tx.Rollback())
-}
-
 func (r *runner) connection() {
 	conn, err := r.Conn(background)
 	truth.Check(err)

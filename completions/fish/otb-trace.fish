@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Completion of otb-trace for fish.
+
+complete -c otb-trace -f
+complete -c otb-trace -l all -d 'Every Go program, now or later'
+complete -c otb-trace -l buffer -x -a '256K 1M 4M 16M 64M' -d 'Size of the ring buffer'
+complete -c otb-trace -l control -r -F -d 'A BPF map for otb-sample --control'
+complete -c otb-trace -s n -l count -x -d 'Stop after so many records'
+complete -c otb-trace -l db-text -d 'Queries of databases as they are'
+complete -c otb-trace -s d -l duration -x -a '1s 10s 1m 10m 1h' -d 'Stop after a time'
+complete -c otb-trace -l exe -r -F -d 'Every process that runs this file, now or later'
+complete -c otb-trace -l header -x -a 'x-request-id x-tenant-id x-forwarded-for' -d 'A header of requests, too'
+complete -c otb-trace -s i -l interval -x -a '1s 10s 1m 10m 1h' -d 'How often summaries are written'
+complete -c otb-trace -s j -l json -d 'JSON Lines'
+complete -c otb-trace -s l -l label -x -d 'A constant field on every record'
+complete -c otb-trace -l metrics -d 'Counts and durations of all requests, besides'
+complete -c otb-trace -l otlp -d 'OTLP/JSON'
+complete -c otb-trace -s o -l output -r -F -d 'Append to a file'
+complete -c otb-trace -s p -l pid -x -a '(__fish_complete_pids)' -d 'Only this process'
+complete -c otb-trace -s q -l quiet -d 'Only errors on stderr'
+complete -c otb-trace -l ratio -x -a '0.1 0.01 0.001' -d 'This share of the traces that begin here'
+complete -c otb-trace -l ready-fd -x -d 'Write a byte there once everything is set up'
+complete -c otb-trace -l sched -d 'How long goroutines were ready and did not run'
+complete -c otb-trace -l stats -d 'A stats record at the end'
+complete -c otb-trace -l strict -d 'Exit 4 if anything was lost or malformed'
+complete -c otb-trace -s s -l summary -d 'Counts and durations, and no spans'
+complete -c otb-trace -s t -l table -d 'A table'
+complete -c otb-trace -l url-query -d 'The query of URLs, too'
+complete -c otb-trace -s v -l verbose -d 'More on stderr'
+complete -c otb-trace -s h -l help -d 'Print help'
+complete -c otb-trace -l usage -d 'Print a short usage message'
+complete -c otb-trace -s V -l version -d 'Print the version'
