@@ -230,3 +230,21 @@ version() {
 	*) echo 1.1 ;;
 	esac
 }
+
+# served MINOR MODE PROTO [OPTION-OF-THE-CHECK]...: 1,009 requests, and all the ways in which a handler can end
+served() {
+	local mix
+	target_build httpserver "$1" "$2"
+	client_build 1.27
+	for mix in http end; do
+		rm -f "$BATS_TEST_TMPDIR/client.log"
+		traced "$3"
+		client_run "$3" -mix "$mix" -in-flight 11 -connections 11
+		server_end
+		tracer_wait
+		[ "$TRACER_STATUS" -eq 0 ]
+		checked --proto "$(version "$3")" "${@:4}"
+		[ "$(jq -r 'select(.event == "lost") | .where' "$TRACER_OUT" | sort -u)" = headers ] ||
+			[ -z "$(jq -r 'select(.event == "lost") | .where' "$TRACER_OUT")" ]
+	done
+}
