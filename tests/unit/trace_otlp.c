@@ -28,11 +28,10 @@ static void test_tracestate(void)
 	char text[OTLP_TRACESTATE_SIZE];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		size_t length =
-			otlp_tracestate(cases[i].text, strlen(cases[i].text), cases[i].threshold, text);
+		size_t length = otlp_tracestate(cases[i].text, strlen(cases[i].text), cases[i].threshold, text);
 
 		check(length == strlen(cases[i].wanted) && !memcmp(text, cases[i].wanted, length),
-		   "'%s' with th '%s' becomes '%.*s'", cases[i].text, cases[i].threshold, (int)length, text);
+		      "'%s' with th '%s' becomes '%.*s'", cases[i].text, cases[i].threshold, (int)length, text);
 	}
 }
 
@@ -46,7 +45,7 @@ static void test_long_tracestate(void)
 	memcpy(text, "a=", 2);
 	length = otlp_tracestate(text, sizeof(text), "12345678901234", to);
 	check(length == strlen("ot=th:12345678901234,") + sizeof(text) && !memcmp(to, "ot=th:12345678901234,a=xx", 25),
-	   "a tracestate of 512 bytes keeps all of them (%zu)", length);
+	      "a tracestate of 512 bytes keeps all of them (%zu)", length);
 }
 
 static void begin(struct record *record)
@@ -90,22 +89,23 @@ static void test_server(void)
 	record_add_text(&record, "error_type", "500");
 	record_add_text(&record, "tracestate", "a=1,ot=th:8;rv:d29d6a7215ced0");
 	record_add_text(&record, "sampling_threshold", "c");
-	check_span(&record, &cli,
-	      "{\"resourceSpans\":[{\"resource\":{\"attributes\":["
-	      "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}},"
-	      "{\"key\":\"process.pid\",\"value\":{\"intValue\":\"42\"}},"
-	      "{\"key\":\"process.executable.name\",\"value\":{\"stringValue\":\"shopd\"}},"
-	      "{\"key\":\"env\",\"value\":{\"stringValue\":\"prod\"}}]},"
-	      "\"scopeSpans\":[{\"scope\":{\"name\":\"otb-trace\",\"version\":\"" OTB_VERSION "\"},\"spans\":[{"
-	      "\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\","
-	      "\"parentSpanId\":\"00f067aa0ba902b7\",\"traceState\":\"ot=th:c;rv:d29d6a7215ced0,a=1\",\"flags\":769,"
-	      "\"name\":\"GET /items/{id}\",\"kind\":2,\"startTimeUnixNano\":\"1700000000123456789\","
-	      "\"endTimeUnixNano\":\"1700000000123457789\",\"attributes\":["
-	      "{\"key\":\"parent_source\",\"value\":{\"stringValue\":\"traceparent\"}},"
-	      "{\"key\":\"url.path\",\"value\":{\"stringValue\":\"/items/\\\"7\\\"\\n\"}},"
-	      "{\"key\":\"http.response.status_code\",\"value\":{\"intValue\":\"500\"}},"
-	      "{\"key\":\"error.type\",\"value\":{\"stringValue\":\"500\"}}],\"status\":{\"code\":2}}]}]}]}\n",
-	      "a server's span: resource and labels, ids, tracestate, attributes, error");
+	check_span(
+		&record, &cli,
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":["
+		"{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}},"
+		"{\"key\":\"process.pid\",\"value\":{\"intValue\":\"42\"}},"
+		"{\"key\":\"process.executable.name\",\"value\":{\"stringValue\":\"shopd\"}},"
+		"{\"key\":\"env\",\"value\":{\"stringValue\":\"prod\"}}]},"
+		"\"scopeSpans\":[{\"scope\":{\"name\":\"otb-trace\",\"version\":\"" OTB_VERSION "\"},\"spans\":[{"
+		"\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\","
+		"\"parentSpanId\":\"00f067aa0ba902b7\",\"traceState\":\"ot=th:c;rv:d29d6a7215ced0,a=1\",\"flags\":769,"
+		"\"name\":\"GET /items/{id}\",\"kind\":2,\"startTimeUnixNano\":\"1700000000123456789\","
+		"\"endTimeUnixNano\":\"1700000000123457789\",\"attributes\":["
+		"{\"key\":\"parent_source\",\"value\":{\"stringValue\":\"traceparent\"}},"
+		"{\"key\":\"url.path\",\"value\":{\"stringValue\":\"/items/\\\"7\\\"\\n\"}},"
+		"{\"key\":\"http.response.status_code\",\"value\":{\"intValue\":\"500\"}},"
+		"{\"key\":\"error.type\",\"value\":{\"stringValue\":\"500\"}}],\"status\":{\"code\":2}}]}]}]}\n",
+		"a server's span: resource and labels, ids, tracestate, attributes, error");
 }
 
 static void test_client(void)
@@ -121,16 +121,16 @@ static void test_client(void)
 	record_add_bool(&record, "measured", true);
 	record_add_text(&record, "http_request_header_x_tenant_id", "acme");
 	check_span(&record, &cli,
-	      "{\"resourceSpans\":[{\"resource\":{\"attributes\":[]},"
-	      "\"scopeSpans\":[{\"scope\":{\"name\":\"otb-trace\",\"version\":\"" OTB_VERSION "\"},\"spans\":[{"
-	      "\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\",\"flags\":257,"
-	      "\"name\":\"GET\",\"kind\":3,\"startTimeUnixNano\":\"1700000000123456789\","
-	      "\"endTimeUnixNano\":\"1700000000123456789\",\"attributes\":["
-	      "{\"key\":\"parent_source\",\"value\":{\"stringValue\":\"goroutine\"}},"
-	      "{\"key\":\"measured\",\"value\":{\"boolValue\":true}},"
-	      "{\"key\":\"http.request.header.x-tenant-id\",\"value\":{\"arrayValue\":{\"values\":["
-	      "{\"stringValue\":\"acme\"}]}}}],\"status\":{}}]}]}]}\n",
-	      "a client's span: what is not known is left out");
+		   "{\"resourceSpans\":[{\"resource\":{\"attributes\":[]},"
+		   "\"scopeSpans\":[{\"scope\":{\"name\":\"otb-trace\",\"version\":\"" OTB_VERSION "\"},\"spans\":[{"
+		   "\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\",\"flags\":257,"
+		   "\"name\":\"GET\",\"kind\":3,\"startTimeUnixNano\":\"1700000000123456789\","
+		   "\"endTimeUnixNano\":\"1700000000123456789\",\"attributes\":["
+		   "{\"key\":\"parent_source\",\"value\":{\"stringValue\":\"goroutine\"}},"
+		   "{\"key\":\"measured\",\"value\":{\"boolValue\":true}},"
+		   "{\"key\":\"http.request.header.x-tenant-id\",\"value\":{\"arrayValue\":{\"values\":["
+		   "{\"stringValue\":\"acme\"}]}}}],\"status\":{}}]}]}]}\n",
+		   "a client's span: what is not known is left out");
 }
 
 int main(void)

@@ -68,7 +68,8 @@ static void test_many(void)
 			wrong += overlap != wanted;
 	}
 	check(!wrong, "%u of %u spans have another sum", wrong, tries);
-	check(unknown > tries * 2 / 5 && unknown < tries * 3 / 5, "%u began before what is kept, which is a half", unknown);
+	check(unknown > tries * 2 / 5 && unknown < tries * 3 / 5, "%u began before what is kept, which is a half",
+	      unknown);
 	stops_close(&stops);
 }
 
