@@ -194,8 +194,8 @@ int chi_route(GO_CONTEXT *ctx)
 	return 0;
 }
 
-/* mux.Route, from 1.7.0 on: regexp.path 80, which points to a routeRegexp: template 0. Routes live as long as their
- * router. */
+/* requestWithRoute(r, *Route), from 1.7.4 on. mux.Route: regexp.path 80, which points to a routeRegexp: template 0. Routes
+ * live as long as their router. */
 SEC("uprobe")
 int gorilla_route(GO_CONTEXT *ctx)
 {

@@ -56,6 +56,29 @@ teardown() {
 	router_routed echo 4.16.0 http1 h2
 }
 
+# router_counted NAME RELEASE: --metrics has each route as often as the service
+router_counted() {
+	client_build 1.27
+	target_build_with "$1" "$2" static-stripped
+	traced http1 --metrics --ratio 0
+	client_run http1 -mix plain -in-flight 11 -connections 11
+	server_end
+	tracer_wait
+	[ "$TRACER_STATUS" -eq 0 ]
+	diff <(jq -c -s 'map(select(.event == "span_summary")) | group_by(.http_route)[]
+			| [.[0].http_route, (map(.count) | add)]' "$TRACER_OUT") \
+		<(jq -c -s 'map(select(.event == "handled") | .pattern | if . == "" then null else . end) | group_by(.)[]
+			| [.[0], length]' "$BATS_TEST_TMPDIR/server.log")
+}
+
+@test "routes are counted, gin 1.9.1" {
+	router_counted gin 1.9.1
+}
+
+@test "routes are counted, chi 5.5.0" {
+	router_counted chi 5.5.0
+}
+
 @test "golang.org/x/net/http2 0.30.0" {
 	client_build 1.27
 	target_build_with xnet 0.30.0 static-stripped

@@ -6,7 +6,7 @@
 // It prints "ready ADDRESS" and then does what lines on stdin say, each answered by a line, until stdin ends:
 //
 //	mixed N     N requests of mixed methods, routes and statuses, several at once: a JSON object of what was sent,
-//	            "METHOD ROUTE STATUS": how many. Before Go 1.22 there are no routes: "METHOD - STATUS"
+//	            "METHOD ROUTE STATUS": how many
 //	routes N    one request to each of N routes: "sent N"
 //	panics N    requests whose handlers panic: "sent N"
 //	hijacks N   requests whose handlers take the connection, and close it: "sent N"
@@ -125,9 +125,6 @@ func (c *client) mixed(n int) map[string]int {
 				status, pause := statuses[i/5%len(statuses)], pauses[i/7%len(pauses)]
 				if !c.send(method, route, status, pause) {
 					log.Fatalf("%s %s: not answered by %d", method, route, status)
-				}
-				if !hasPatterns {
-					route = "-"
 				}
 				lock.Lock()
 				sent[fmt.Sprintf("%s %s %d", method, route, status)]++

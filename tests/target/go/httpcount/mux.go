@@ -7,5 +7,3 @@
 //
 //go:debug httpmuxgo121=0
 package main
-
-const hasPatterns = true
