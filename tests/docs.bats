@@ -332,6 +332,11 @@ in_order() {
 	done
 }
 
+@test "the recorded records of otb-trace are in the order of otb-records(7)" {
+	in_order span "$ROOT"/tests/records/trace-recorded.jsonl
+	in_order span_summary "$ROOT"/tests/records/trace-recorded-summary.jsonl
+}
+
 # The fields of otb-sample's stats records: of the first, and of those behind it.
 stats_fields_of_sample() {
 	awk '

@@ -50,8 +50,8 @@ rpcs_run() {
 	[ "$TRACER_STATUS" -eq 0 ]
 }
 
-# checked [OPTION]...: every call is a span on both sides, as they know it
-checked() {
+# rpcs_checked [OPTION]...: every call is a span on both sides, as they know it
+rpcs_checked() {
 	run python3 "$GO_ROOT/tests/lib/rpc_check.py" "$@" "$TRACER_OUT" "$BATS_TEST_TMPDIR/server.log" \
 		"$BATS_TEST_TMPDIR/client.log" "$SERVER_PID" "$CLIENT_PID"
 	[ "$status" -eq 0 ] || {
@@ -68,12 +68,12 @@ released() {
 	target_build_with grpc/grpcserver "$1" "$2"
 	client_build_with "$1"
 	rpcs_run plain --
-	checked
+	rpcs_checked
 	rpcs_run tls --
-	checked
+	rpcs_checked
 	# A call that a client has given up may end without a status; the worker goes on with another one.
 	rpcs_run plain -workers 4 --
-	checked
+	rpcs_checked
 }
 
 # below RELEASE: by ServeHTTP
@@ -81,9 +81,9 @@ below() {
 	target_build_with grpc/grpcserver "$1" static-stripped
 	client_build_with "$1"
 	rpcs_run h2c --
-	checked --below
+	rpcs_checked --below
 	rpcs_run https --
-	checked --below
+	rpcs_checked --below
 }
 
 @test "gRPC-Go 1.40.0" {
@@ -118,5 +118,5 @@ below() {
 	target_build_with grpc/grpcserver 1.83.2 static-stripped
 	client_build_with 1.83.2
 	rpcs_run plain -- --ratio 0
-	checked --sampled
+	rpcs_checked --sampled
 }

@@ -26,8 +26,8 @@ teardown() {
 	net_down
 }
 
-# checked [OPTION]... LOG
-checked() {
+# queries_checked [OPTION]... LOG
+queries_checked() {
 	run python3 "$GO_ROOT/tests/lib/queries_check.py" "${@:1:$#-1}" "$TRACER_OUT" "$BATS_TEST_TMPDIR/${!#}"
 	[ "$status" -eq 0 ] || {
 		echo "$output" >&2
@@ -50,54 +50,54 @@ queried() {
 
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.17" {
 	queried 1.17 static
-	checked queries.log
+	queries_checked queries.log
 }
 
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.20" {
 	queried 1.20 static-stripped
-	checked queries.log
+	queries_checked queries.log
 }
 
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.23" {
 	queried 1.23 pie-stripped
-	checked queries.log
+	queries_checked queries.log
 }
 
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.27" {
 	queried 1.27 cgo-pie-stripped
-	checked queries.log
+	queries_checked queries.log
 }
 
 @test "the driver of a program without transactions is known" {
 	BUILD=(-tags=notx)
 	queried 1.27 static-stripped
-	checked queries.log
+	queries_checked queries.log
 }
 
 @test "--db-text shows what stands in a text, but no name has it" {
 	queried 1.27 static --db-text
-	checked --raw queries.log
+	queries_checked --raw queries.log
 	run ! jq -e 'select(.name // "" | test("brien|42|17"))' "$TRACER_OUT"
 }
 
 @test "--sched tells how long a goroutine was ready and did not run: Go 1.17" {
 	queried 1.17 static-stripped --sched
-	checked --sched queries.log
+	queries_checked --sched queries.log
 }
 
 @test "--sched tells how long a goroutine was ready and did not run: Go 1.20" {
 	queried 1.20 static-stripped --sched
-	checked --sched queries.log
+	queries_checked --sched queries.log
 }
 
 @test "--sched tells how long a goroutine was ready and did not run: Go 1.23" {
 	queried 1.23 static-stripped --sched
-	checked --sched queries.log
+	queries_checked --sched queries.log
 }
 
 @test "--sched tells how long a goroutine was ready and did not run: Go 1.27" {
 	queried 1.27 pie-stripped --sched
-	checked --sched queries.log
+	queries_checked --sched queries.log
 }
 
 # in_requests MINOR DRIVER: 211 requests, 11 at a time
@@ -109,7 +109,7 @@ in_requests() {
 	client_run http1 -mix sql -n 211 -in-flight 11 -connections 11
 	server_end
 	tracer_wait
-	checked --service server.log
+	queries_checked --service server.log
 }
 
 @test "calls are in the request of their goroutine: Go 1.17" {

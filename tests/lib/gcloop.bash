@@ -17,7 +17,7 @@ gcloop_build() {
 	[ "${minor:-0}" -ge 17 ] || { echo "$(go version) is too old" >&2 && return 1; }
 	# A checkout may belong to another user, for whom git refuses to say its revision; 1.17 does not ask.
 	(cd "$GCLOOP_ROOT/tests/target/go/$program" && GOENV=off GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 \
-		GOCACHE=$GCLOOP_ROOT/build/go/cache GOFLAGS=$([ "$minor" = 17 ] || echo -buildvcs=false) go build "$@" -o "$file" .) 2>&1 |
-		tr '\n' ' ' >&2
+		GOCACHE=$GCLOOP_ROOT/build/go/cache GOFLAGS=$([ "$minor" = 17 ] || echo -buildvcs=false) \
+		go build "$@" -o "$file" .) 2>&1 | tr '\n' ' ' >&2
 	[ -x "$file" ]
 }
