@@ -70,12 +70,13 @@ static void add_path(struct go_selection *selection, const char *path, const str
 /* The field of a header, as the semantic conventions name it: http.request.header.<key>, lower case. */
 static void add_header(struct options *options, const char *name, const struct argp_state *state)
 {
-	char *field = options->header_fields[options->n_headers];
 	size_t length = strlen(name);
+	char *field;
 	int prefix;
 
 	if (options->n_headers == TRACE_HEADERS_MAX)
 		argp_error(state, "--header: more than %d names", TRACE_HEADERS_MAX);
+	field = options->header_fields[options->n_headers];
 	if (!length || length >= TRACE_HEADER_NAME_SIZE ||
 	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != length)
 		cli_refuse(state, "header", name, "the name of a header");

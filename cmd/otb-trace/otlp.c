@@ -171,7 +171,7 @@ static void add_header(struct buffer *line, const char *name, const char *text, 
 	char key[NAME_SIZE];
 	size_t i;
 
-	for (i = 0; name[i] && i < sizeof(key) - 1; i++)
+	for (i = 0; i < sizeof(key) - 1 && name[i]; i++)
 		key[i] = name[i] == '_' ? '-' : name[i];
 	key[i] = '\0';
 	buffer_add_text(line, *is_first ? "{\"key\":\"http.request.header." : ",{\"key\":\"http.request.header.");
