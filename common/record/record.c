@@ -137,31 +137,41 @@ static bool is_plain(unsigned char byte)
 	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+/* How many plain bytes a text begins with. */
+static size_t plain_length(const unsigned char *in, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && is_plain(in[n]))
+		n++;
+	return n;
+}
+
 /* Appends the escaped text, at most TEXT_MAX bytes of it. Returns whether all of it was taken. */
 static bool put_escaped(struct record *record, const unsigned char *in, size_t size)
 {
-	char *const start = record->line + record->length;
-	char *out = start;
+	size_t left = TEXT_MAX;
 
 	for (size_t i = 0; i < size;) {
+		size_t n = plain_length(in + i, size - i), valid;
 		char piece[JSON_ESCAPE_MAX];
-		size_t valid = 1, n = 1;
 
-		if (is_plain(in[i])) {
-			piece[0] = (char)in[i];
-		} else {
-			valid = utf8_sequence(in + i, size - i);
-			n = escape(piece, in + i, valid);
+		if (n) {
+			put(record, (const char *)in + i, n < left ? n : left);
+			if (n > left)
+				return false;
+			left -= n;
+			i += n;
+			continue;
 		}
-		if ((size_t)(out - start) + n > TEXT_MAX) {
-			record->length += (size_t)(out - start);
+		valid = utf8_sequence(in + i, size - i);
+		n = escape(piece, in + i, valid);
+		if (n > left)
 			return false;
-		}
-		memcpy(out, piece, n);
-		out += n;
+		put(record, piece, n);
+		left -= n;
 		i += valid ? valid : 1;
 	}
-	record->length += (size_t)(out - start);
 	return true;
 }
 

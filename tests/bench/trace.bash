@@ -2,18 +2,26 @@
 # shellcheck shell=bash disable=SC2154 # scripts/bench, which sources this, sets programs, quick, work, pid and samples
 #
 # A saturated net/http server with a trivial handler, without otb-trace and with it: all requests as spans, one in ten, and
-# none but all counted. And the same two functions probed where other tracers do it, at their entry, by bpftrace with
-# nothing to do.
+# none but all counted. And two probes with nothing to do (bpftrace) in the same two functions, at the same places, and at
+# their entry, where other tracers have theirs.
 
 trace_go=1.26
 
-# The two functions that otb-trace probes for a request, at their first instruction.
-probe_entries() {
-	local symbol probes=''
-	for symbol in net/http.serverHandler.ServeHTTP 'net/http.(*response).finishRequest'; do
-		probes+="uprobe:$work/server:\"$symbol\" { @n[0] = 1; } "
+# The address of the push behind a function's stack check.
+push_of() { # SYMBOL
+	"$(go_toolchain "$trace_go")" tool objdump -s "^$1\$" "$work/server" | awk '/PUSHQ BP/ { print $2; exit }'
+}
+
+# Probes with nothing to do, by bpftrace, in the two functions that otb-trace probes for a request: at their first
+# instruction, where other tracers have them, or where otb-trace has them.
+probe_with_nothing() { # entry|place
+	local symbol where probes=''
+	for symbol in 'net/http.serverHandler.ServeHTTP' 'net/http.\(\*response\).finishRequest'; do
+		where=$(push_of "$symbol")
+		[[ $1 = place ]] || where="\"${symbol//\\/}\""
+		probes+="uprobe:$work/server:$where { 1 } "
 	done
-	bpftrace -p "$reader" -e "$probes END { clear(@n); }" >"$work/bpftrace.out" 2>&1 &
+	bpftrace --unsafe -p "$reader" -e "$probes" >"$work/bpftrace.out" 2>&1 &
 	pid=$!
 	until grep -q Attaching "$work/bpftrace.out"; do
 		kill -0 "$pid" 2>/dev/null || return 1
@@ -22,11 +30,20 @@ probe_entries() {
 	sleep 1
 }
 
+# One load with them.
+measure_nothing() { # entry|place SECONDS
+	command -v bpftrace >/dev/null || return 0
+	measure_load "without_$1" "$2" /
+	probe_with_nothing "$1" || die "bpftrace cannot attach: $(cat "$work/bpftrace.out")"
+	measure_load "$1" "$2" /
+	stop_tracer
+}
+
 # One load under otb-trace; what it has told and lost.
 measure_traced() { # KEY SECONDS OPTION...
 	local spans lost
 	start_tracer otb-trace attach_ms --pid "$reader" --stats "${@:3}"
-	measure_load "$1" "$2" /health
+	measure_load "$1" "$2" /
 	take_sample rss_mb otb-trace "$(bc <<<"scale=2; $(memory_kb "$pid" VmRSS) / 1024")"
 	stop_tracer
 	spans=$(grep -c '"event":"span"' "$work/tracer.out" || true)
@@ -38,17 +55,14 @@ measure_traced() { # KEY SECONDS OPTION...
 }
 
 measure_round() { # SECONDS
-	measure_load without "$1" /health
+	measure_load without "$1" /
 	measure_traced all "$1"
-	measure_load without_ratio "$1" /health
+	measure_load without_ratio "$1" /
 	measure_traced ratio "$1" --ratio 0.1
-	measure_load without_counted "$1" /health
+	measure_load without_counted "$1" /
 	measure_traced counted "$1" --summary
-	command -v bpftrace >/dev/null || return 0
-	measure_load without_entry "$1" /health
-	probe_entries || return 0
-	measure_load entry "$1" /health
-	stop_tracer
+	measure_nothing place "$1"
+	measure_nothing entry "$1"
 }
 
 print_trace_row() { # WHAT KEY WITHOUT
@@ -69,7 +83,8 @@ print_trace() {
 	print_trace_row 'with otb-trace, a span for each' all without
 	print_trace_row 'with otb-trace --ratio 0.1' ratio without_ratio
 	print_trace_row 'with otb-trace --summary' counted without_counted
-	print_trace_row 'two empty probes at function entry (bpftrace)' entry without_entry
+	print_trace_row 'two probes with nothing to do, at the same places' place without_place
+	print_trace_row 'the same at the entry of the functions' entry without_entry
 	printf '\n'
 	print_titles 'bar' wanted measured holds
 	print_bar 'requests/s with it, of the same without (median), a span for each' '>= 0.95' "$all" "${all%% *} >= 0.95"
@@ -87,9 +102,9 @@ bench_trace() {
 	local round rounds=9 seconds=4
 	[[ $quick == no ]] || rounds=3 seconds=2
 	command -v wrk >/dev/null || die 'no wrk (a package of that name)'
-	go_build "$trace_go" static "$work/server" tests/target/go/httpserver || die 'no Go'
-	start_server -listen 127.0.0.1:0
-	measure_load warm "$seconds" /health
+	go_build "$trace_go" static "$work/server" tests/target/go/trivial || die 'no Go'
+	start_server
+	measure_load warm "$seconds" /
 	for ((round = 1; round <= rounds; round++)); do
 		progress "load $round of $rounds"
 		measure_round "$seconds"

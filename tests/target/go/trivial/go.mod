@@ -1,0 +1,3 @@
+module otb/tests/target/go/trivial
+
+go 1.17
