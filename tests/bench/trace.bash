@@ -2,39 +2,21 @@
 # shellcheck shell=bash disable=SC2154 # scripts/bench, which sources this, sets programs, quick, work, pid and samples
 #
 # A saturated net/http server with a trivial handler, without otb-trace and with it: all requests as spans, one in ten, and
-# none but all counted. And two probes with nothing to do (bpftrace) in the same two functions, at the same places, and at
+# none but all counted. And two probes with nothing to do in the same two functions, at the same places, and at
 # their entry, where other tracers have theirs.
 
 trace_go=1.26
 
-# The address of the push behind a function's stack check.
-push_of() { # SYMBOL
-	"$(go_toolchain "$trace_go")" tool objdump -s "^$1\$" "$work/server" | awk '/PUSHQ BP/ { print $2; exit }'
-}
-
-# Probes with nothing to do, by bpftrace, in the two functions that otb-trace probes for a request: at their first
-# instruction, where other tracers have them, or where otb-trace has them.
-probe_with_nothing() { # entry|place
-	local symbol where probes=''
-	for symbol in 'net/http.serverHandler.ServeHTTP' 'net/http.\(\*response\).finishRequest'; do
-		where=$(push_of "$symbol")
-		[[ $1 = place ]] || where="\"${symbol//\\/}\""
-		probes+="uprobe:$work/server:$where { 1 } "
-	done
-	bpftrace --unsafe -p "$reader" -e "$probes" >"$work/bpftrace.out" 2>&1 &
+# One load under probes with nothing to do, in the two functions that otb-trace probes for a request.
+measure_nothing() { # entry|place SECONDS
+	measure_load "without_$1" "$2" /
+	"$programs/tests/bench/nothing" "$work/server" "$reader" "$1" net/http.serverHandler.ServeHTTP \
+		'net/http.(*response).finishRequest' >"$work/nothing.out" 2>&1 &
 	pid=$!
-	until grep -q Attaching "$work/bpftrace.out"; do
-		kill -0 "$pid" 2>/dev/null || return 1
+	until grep -q attached "$work/nothing.out"; do
+		kill -0 "$pid" 2>/dev/null || die "$(cat "$work/nothing.out")"
 		sleep 0.1
 	done
-	sleep 1
-}
-
-# One load with them.
-measure_nothing() { # entry|place SECONDS
-	command -v bpftrace >/dev/null || return 0
-	measure_load "without_$1" "$2" /
-	probe_with_nothing "$1" || die "bpftrace cannot attach: $(cat "$work/bpftrace.out")"
 	measure_load "$1" "$2" /
 	stop_tracer
 }
