@@ -141,10 +141,13 @@ FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -g -O1 -fno-common -I. -I$(BUILD) -MMD -M
 
 # -mcpu=v2 is what every kernel since 4.14 runs, and makes an atomic operation that needs 5.12 an error here instead of
 # a program that does not load there. Distributions whose clang has a stack protector by default must not apply it.
-# BPF_CORE_READ() declares what clang from 21 on warns of.
+# The placement of blocks turns loops so that one falls through into its own beginning, which kernels like 5.10 refuse
+# (check_cfg() in kernel/bpf/verifier.c: "back-edge"); tests/bpf.bats looks. BPF_CORE_READ() declares what clang from 21 on
+# warns of.
 BPF_ARCH := $(or $(patsubst %:$(ARCH),%,$(filter %:$(ARCH),x86:x86_64 arm64:aarch64 s390:s390x riscv:riscv64 \
 	powerpc:ppc64le)),$(ARCH))
-BPF_FLAGS := --target=bpf -mcpu=v2 -std=gnu17 -g -O2 -fno-stack-protector -D__TARGET_ARCH_$(BPF_ARCH) -I. -MMD -MP \
+BPF_FLAGS := --target=bpf -mcpu=v2 -std=gnu17 -g -O2 -fno-stack-protector -mllvm -disable-block-placement \
+	-D__TARGET_ARCH_$(BPF_ARCH) -I. -MMD -MP \
 	-idirafter /usr/include/$(ARCH)-linux-gnu -Wall -Wextra -Wshadow -Wno-unknown-warning-option \
 	-Wno-default-const-init-var-unsafe $(if $(filter 1,$(DEV)),-Werror)
 

@@ -162,6 +162,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct files_struct *files;
 	struct mm_struct *mm;
+	__u64 self_exec_id; /* counts execve(); of so many bits since 5.7 */
 };
 
 struct file {

@@ -227,6 +227,12 @@ struct trace_span_key {
 	__u32 incarnation_slot; /* which process had this pid << 2 | enum span_slot */
 };
 
+/* How many spans can be under way: where a map takes its memory when it is made, and where it does so span by span. */
+enum { TRACE_SPANS_RESERVED = 8192, TRACE_SPANS_MAX = 65536 };
+
+/* Where in a value of the map `processes` a __u32 says which process that is, as the keys of its spans do. */
+enum { TRACE_INCARNATION_AT = 16, TRACE_INCARNATION_MASK = 0x3fffffff };
+
 /* What is wanted: set before the load. */
 struct trace_options {
 	__u32 samples; /* else every request is a span */

@@ -14,8 +14,7 @@
 
 enum {
 	HEADERS_MAX = 96,
-	GROUPS_MAX = 28, /* of eight slots, that are looked at */
-	GROUP_SLOTS = 8,
+	GROUPS_MAX = 28,     /* of eight slots, that are looked at */
 	TRACESTATE_PART = 8, /* bytes */
 };
 
@@ -108,19 +107,21 @@ __attribute__((noinline)) int group_take(__u64 group)
 __attribute__((noinline)) int bucket_take(__u64 bucket)
 {
 	enum { KEYS_AT = 8, VALUES_AT = 136, VALUE_SIZE = 24, FULL = 5 };
-	struct {
-		__u8 hashes[GROUP_SLOTS];
-		struct go_string keys[GROUP_SLOTS];
-	} head;
+	struct scratch *scratch = scratch_get();
+	struct bucket_head *head;
 
-	if (bpf_probe_read_user(&head, sizeof(head), (const void *)bucket)) {
+	if (!scratch)
+		return 0;
+	/* Not on the stack, which the functions that lead here share, and which older kernels take in steps of 32 bytes. */
+	head = &scratch->bucket;
+	if (bpf_probe_read_user(head, sizeof(*head), (const void *)bucket)) {
 		counter_add(COUNTER_LOST_FAULT, 1);
 		return 0;
 	}
 	for (__u32 i = 0; i < GROUP_SLOTS; i++) {
-		if (head.hashes[i] >= FULL && header_is_wanted(head.keys[i].length))
-			header_take(head.keys[i].data, (__u32)head.keys[i].length, bucket + VALUES_AT + i * VALUE_SIZE,
-				    1);
+		if (head->hashes[i] >= FULL && header_is_wanted(head->keys[i].length))
+			header_take(head->keys[i].data, (__u32)head->keys[i].length,
+				    bucket + VALUES_AT + i * VALUE_SIZE, 1);
 	}
 	return 0;
 }

@@ -30,7 +30,8 @@ static __always_inline __u64 request_field(const struct scratch *scratch, __s32 
 		return 0;
 	if (offset > REQUEST_COPIED - 8)
 		return go_read_u64(scratch->start.request + offset);
-	return scratch->request[((__u32)offset / 8) & (REQUEST_WORDS - 1)];
+	/* As in text_add(). */
+	return scratch->request[number_hide((__u32)offset / 8) & (REQUEST_WORDS - 1)];
 }
 
 static __always_inline struct go_string request_string(const struct scratch *scratch, __s32 offset)

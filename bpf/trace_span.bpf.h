@@ -21,6 +21,8 @@ struct process {
 	struct world_stop stop;
 };
 
+_Static_assert(__builtin_offsetof(struct process, incarnation) == TRACE_INCARNATION_AT, "as the user side reads it");
+
 #define GO_BINARY struct trace_binary
 #define GO_PROCESS struct process
 #include "bpf/go_process.bpf.h"
@@ -64,6 +66,13 @@ struct open_span {
 	struct trace_span span;
 };
 
+enum { GROUP_SLOTS = 8 }; /* of a bucket, and of a group: of both kinds of maps */
+
+struct bucket_head {
+	__u8 hashes[GROUP_SLOTS];
+	struct go_string keys[GROUP_SLOTS];
+};
+
 /* A walk over the buckets of a map: where it is, and what is left of the array, and of the old one. */
 struct bucket_walk {
 	__u64 bucket, left;
@@ -99,6 +108,7 @@ struct scratch {
 	struct trace_parent parent;
 	struct server_start start;
 	struct bucket_walk walk;
+	struct bucket_head bucket;
 	struct open_span open;
 };
 
@@ -135,11 +145,21 @@ int thread_exit(void *ctx __attribute__((unused)))
 	return 0;
 }
 
+/* A thread that calls execve() becomes the leader, whatever it was, and what it was called before never ends. */
+SEC("raw_tp/sched_process_exec")
+int thread_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 tid = (__u32)ctx->args[1];
+
+	bpf_map_delete_elem(&scratches, &tid);
+	return 0;
+}
+
 /* ---- spans under way ---- */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, TRACE_SPANS_RESERVED); /* or, before the load, TRACE_SPANS_MAX */
 	__type(key, struct trace_span_key);
 	__type(value, struct open_span);
 } spans SEC(".maps");
@@ -149,10 +169,11 @@ static __always_inline __u32 process_incarnation(const struct place *place)
 	struct process *process = place->process;
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	/* Whoever comes first finds the same. */
+	/* Whoever comes first finds the same. Its memory, which has an address, would not do: the one that it had two
+	 * execve() ago may have been at the same. */
 	if (!process->incarnation) {
 		process->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-		process->incarnation = (__u32)process->start_ns ^ (__u32)((__u64)BPF_CORE_READ(task, mm) >> 4);
+		process->incarnation = (__u32)(process->start_ns + BPF_CORE_READ(task, group_leader, self_exec_id));
 	}
 	return process->incarnation;
 }
@@ -308,8 +329,8 @@ static __always_inline void text_add(struct trace_span *span, __u32 text, const 
 		size = TRACE_TEXT_SIZE - sizeof(head) - at;
 		head.cut = 1;
 	}
-	/* For the verifier, which does not know one number from another. */
-	size &= TRACE_TEXT_MAX - 1;
+	/* For the verifier, which does not know one number from another; the compiler does. */
+	size = number_hide(size) & (TRACE_TEXT_MAX - 1);
 	if (bpf_probe_read_user(&span->text[at + sizeof(head)], size, (const void *)string->data)) {
 		counter_add(COUNTER_LOST_FAULT, 1);
 		return;

@@ -127,7 +127,7 @@ events_pass() {
 	if is_go_tracer "$1"; then
 		proc_ask gcloop count
 		read -r -a words <<<"$REPLY"
-		proc_ask gcloop wait $((words[1] + $2 / 11 + 1)) # a round has eleven events
+		proc_ask gcloop wait $((words[1] + $2 / 11 + 1)) # a round has eleven events, and eleven requests
 	else
 		proc_ask drop report
 		read -r -a words <<<"$REPLY"
@@ -396,10 +396,13 @@ bad_values() {
 	FD) printf '%s\n' '' x -1 77 1x 2147483648 99999999999999999999 ;;
 	'NAME[,NAME...]') printf '%s\n' '' x rto, ,rto rto,,tlp RTO 'rto tlp' rt rtos gc, ,gc gc,,other GC 'gc other' g gcs ;;
 	KEY) printf '%s\n' '' x Peer pee peers peer,flow ;;
-	NAME) printf '%s\n' '' abcdefghijklmnop ;;
+	NAME)
+		printf '%s\n' '' "$(printf '%064d' 7)"
+		[ "$2" = --header ] && printf '%s\n' 'a b' a: ä || echo abcdefghijklmnop
+		;;
 	'[ADDR]:PORT') printf '%s\n' '' x 80 : 127.0.0.1 :x :-1 :65536 ::1:80 :80x 1.2.3.4:5:6 localhost:80 1.2.3.256:80 '[]:80' \
 		'[::1]]:80' '[1::2::3]:80' '[localhost]:80' ' 127.0.0.1:80' '127.0.0.1 :80' ;;
-	R) printf '%s\n' '' x -0.1 +1 1.1 1e 0x1 nan inf ' 1' '1 ' 1% 1/2 ;;
+	R | RATIO) printf '%s\n' '' x -0.1 +1 1.1 1e 0x1 nan inf ' 1' '1 ' 1% 1/2 ;;
 	A | B) printf '%s\n' '' x -1 +1 0x1 nan inf ' 1' '1 ' 1e999 ;;
 	N/s) printf '%s\n' '' x 5 5/ 0/s 5/d -1/s +1/s x/s '5 /s' ' 5/s' 5/ss /s 5/1s 0x5/s nan/s inf/s ;;
 	MODE) printf '%s\n' '' x equal Proportional proportional,equalizing ;;

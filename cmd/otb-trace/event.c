@@ -158,12 +158,20 @@ static void add_times(struct record *record, const struct span *span)
 		record_add_uint(record, "runnable_ns", span->event->runnable_ns);
 }
 
+/* NULL: not known. Of a request that is served it is never empty; of one that is made that stands for GET. */
 static const char *method_of(const struct span *span)
 {
-	/* A client may leave it empty, which is Go's own way to write GET. */
-	if (span->event->kind == SPAN_KIND_CLIENT && !span->texts[TEXT_METHOD].length)
-		return "GET";
+	if (span->event->kind == SPAN_KIND_SERVER && !span->texts[TEXT_METHOD].length)
+		return NULL;
 	return http_method(span->texts[TEXT_METHOD].data, span->texts[TEXT_METHOD].length);
+}
+
+/* As names have it. */
+static const char *method_word(const struct span *span)
+{
+	const char *method = method_of(span);
+
+	return method ? method : "HTTP";
 }
 
 /* A query without its literals. */
@@ -200,7 +208,7 @@ static size_t name_of(const struct span *span, char name[SPAN_NAME_SIZE])
 	if (span->event->protocol == TRACE_SQL)
 		return query_name_of(span, name);
 	if (!rpc_is(span))
-		return span_name_http(method_of(span), route.data, route.length, name);
+		return span_name_http(method_word(span), route.data, route.length, name);
 	method.data = rpc_method_of(span, &method.length);
 	return span_name_rpc("grpc", method.data, method.length, name);
 }
@@ -217,6 +225,8 @@ static void add_method(struct record *record, const struct span *span)
 {
 	const char *method = method_of(span);
 
+	if (!method)
+		return;
 	record_add_text(record, "http_request_method", method);
 	if (!strcmp(method, "_OTHER"))
 		add_span_text(record, "http_request_method_original", span, TEXT_METHOD);
@@ -443,7 +453,7 @@ static void set_request(struct table *table, const struct span *span)
 	bool is_rpc = span->event->protocol == TRACE_GRPC;
 	bool is_asked = span->event->kind == SPAN_KIND_CLIENT && !is_rpc;
 
-	table_set(table, NAME, "%s %.*s%.*s", is_rpc ? "RPC" : method_of(span), is_asked ? (int)host->length : 0,
+	table_set(table, NAME, "%s %.*s%.*s", is_rpc ? "RPC" : method_word(span), is_asked ? (int)host->length : 0,
 		  host->data ? host->data : "", (int)path->length, path->data ? path->data : "");
 }
 

@@ -154,7 +154,8 @@ static void on_second(void *context)
 	if (missed != tool->execs_missed && !tool->options.cli.n_pids)
 		go_targets_scan(&tool->targets);
 	tool->execs_missed = missed;
-	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans));
+	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans),
+			 bpf_map__fd(tool->bpf->maps.processes));
 }
 
 static void on_interval(void *context)
@@ -186,10 +187,20 @@ static void on_process(void *context, unsigned int index, pid_t pid)
 {
 	struct trace *tool = context;
 
+	/* While it can be asked: its spans may be read when it has ended. */
+	service_name(&tool->services, pid, 0);
 	go_probes_note_process(&tool->probes, index, pid);
 }
 
 /* ---- the run ---- */
+
+/* A span takes 2 KB. Programs can allocate memory since 6.1 (bpf_mem_alloc); who has multi-uprobes, of 6.6, has that. */
+static void take_memory_late(struct trace_bpf *bpf)
+{
+	bpf_map__set_max_entries(bpf->maps.spans, TRACE_SPANS_MAX);
+	bpf_map__set_map_flags(bpf->maps.spans, BPF_F_NO_PREALLOC);
+	bpf_map__set_map_flags(bpf->maps.scratches, BPF_F_NO_PREALLOC);
+}
 
 static void configure(struct trace *tool)
 {
@@ -211,6 +222,8 @@ static void configure(struct trace *tool)
 	if (!options->wants_metrics)
 		bpf_map__set_max_entries(bpf->maps.metrics, 1);
 	probes_configure(&tool->probes, bpf);
+	if (tool->probes.has_multi)
+		take_memory_late(bpf);
 	tracer_take_object(&tool->tracer, bpf->obj);
 }
 

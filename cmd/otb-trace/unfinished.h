@@ -8,8 +8,9 @@
 
 #include "common/run/session.h"
 
-/* Counts and forgets the spans of processes that have ended; to be called every few seconds. `spans` is the map. */
-void unfinished_sweep(struct session *session, int spans);
+/* Counts and forgets the spans of processes that have ended, or have become another program; to be called every few
+ * seconds. `spans` and `processes` are the maps. */
+void unfinished_sweep(struct session *session, int spans, int processes);
 
 /* Counts those that are under way when the tracer stops. */
 void unfinished_report(struct session *session, int spans);

@@ -1,0 +1,3 @@
+module otb/tests/target/go/reborn
+
+go 1.17
