@@ -188,10 +188,11 @@ enum { TRACE_METRICS_MAX = 4096, TRACE_METRIC_TEXT_SIZE = 104, TRACE_METHOD_SIZE
 struct trace_metric_key {
 	__u32 pid, incarnation;
 	__u8 kind, protocol; /* HTTP/2 is TRACE_HTTP1, too */
-	__u16 flags;         /* SPAN_HAS_STATUS, SPAN_PANICKED, SPAN_ERROR, SPAN_ROUTE_PARTS */
+	__u16 flags;         /* SPAN_HAS_STATUS, SPAN_PANICKED, SPAN_ERROR, SPAN_ROUTE_PARTS; of a client SPAN_TLS */
 	__u16 status, text_length;
-	__u8 method[TRACE_METHOD_SIZE];    /* HTTP's, if it is one of those that are known, else zeros */
-	__u8 text[TRACE_METRIC_TEXT_SIZE]; /* HTTP's server: the pattern, the route, or its parts in one */
+	__u8 method[TRACE_METHOD_SIZE]; /* HTTP's, if it is one of those that are known, else zeros */
+	/* HTTP's server: the pattern, the route, or its parts in one; HTTP's client: the URL's host; gRPC's: ":path" */
+	__u8 text[TRACE_METRIC_TEXT_SIZE];
 };
 
 /* How many there are of up to each of the bounds, but not up to the one before it, and beyond. */

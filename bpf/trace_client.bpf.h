@@ -57,6 +57,7 @@ int http_client(GO_CONTEXT *ctx)
 	layout = &place.binary->request;
 	method = field_read_string(request, layout->method);
 	metric_set_method(&scratch->open, &method);
+	metric_set_server(&place, &scratch->open, request, layout->url);
 	scratch->open.is_sampled = !options.wants_no_span && client_set_parent(&place, scratch, g, SLOT_CLIENT);
 	if (scratch->open.is_sampled)
 		client_describe(&place, scratch, g, request, layout);

@@ -207,10 +207,12 @@ static __always_inline void rpc_server_begin(const struct place *place, __u64 tr
 		return;
 	span_begin(&scratch->open, SPAN_KIND_SERVER, TRACE_GRPC);
 	fields_find(scratch, frame);
-	scratch->open.is_sampled = span_set_parent(scratch);
+	if (header_is_found(scratch, FOUND_PATH))
+		metric_add_text(&scratch->open, &scratch->found[FOUND_PATH].text);
+	scratch->open.is_sampled = !options.wants_no_span && span_set_parent(scratch);
 	if (scratch->open.is_sampled)
 		rpc_server_describe(scratch, transport);
-	else if (!place->binary->follows)
+	else if (!place->binary->follows && !options.measures)
 		return;
 	if (bpf_map_update_elem(&pending, &key, &scratch->open, BPF_ANY))
 		counter_add(COUNTER_LOST_MAP, 1);
@@ -264,9 +266,7 @@ static __always_inline void rpc_server_forget(const struct place *place, __u64 g
 
 	if (!open || open->span.protocol != TRACE_GRPC)
 		return;
-	span_end(&key, open);
-	span_emit(place, &open->span);
-	bpf_map_delete_elem(&spans, &key);
+	span_close(place, &key, open);
 }
 
 /* handleStream(s, t, stream), t an interface. */
@@ -288,7 +288,7 @@ int grpc_server(GO_CONTEXT *ctx)
 	open->object = stream;
 	open->span.goroutine_id = field_read(g, place.binary->head.g_goid);
 	context_set(&place, g, &open->span, open->is_sampled);
-	if (open->is_sampled)
+	if (open->is_sampled || options.measures)
 		span_open(&place, g, SLOT_SERVER, open);
 	bpf_map_delete_elem(&pending, &key);
 	return 0;
@@ -331,9 +331,7 @@ int grpc_server_end(GO_CONTEXT *ctx)
 	span_set_code(&open->span, status_read(GO_ARG2(ctx)));
 	open->span.flags &= ~SPAN_PANICKED; /* it was recovered */
 	open->span.end_ns = 0;
-	span_end(&key, open);
-	span_emit(&place, &open->span);
-	bpf_map_delete_elem(&spans, &key);
+	span_close(&place, &key, open);
 	return 0;
 }
 
@@ -414,9 +412,11 @@ static __always_inline void call_forget(const struct place *place, __u64 g)
 
 	if (!open)
 		return;
+	if (open->request <= CALL_STREAM) {
+		span_close(place, &key, open);
+		return;
+	}
 	span_end(&key, open);
-	if (open->request <= CALL_STREAM)
-		span_emit(place, &open->span);
 	bpf_map_delete_elem(&spans, &key);
 }
 
@@ -454,14 +454,17 @@ static __always_inline int call_begin(GO_CONTEXT *ctx, __u64 data, __u64 length,
 	if (!scratch)
 		return 0;
 	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_GRPC);
-	if (options.wants_no_span || !client_set_parent(&place, scratch, g, SLOT_RPC_CLIENT))
+	metric_add_text(&scratch->open, &method);
+	scratch->open.is_sampled = !options.wants_no_span && client_set_parent(&place, scratch, g, SLOT_RPC_CLIENT);
+	if (scratch->open.is_sampled) {
+		scratch->open.span.goroutine_id = field_read(g, place.binary->head.g_goid);
+		text_add(&scratch->open.span, TEXT_RPC_METHOD, &method);
+	} else if (!options.measures) {
 		return 0;
-	scratch->open.span.goroutine_id = field_read(g, place.binary->head.g_goid);
-	text_add(&scratch->open.span, TEXT_RPC_METHOD, &method);
+	}
 	scratch->open.object = depth;
 	scratch->open.request = request;
 	scratch->open.inner = 0;
-	scratch->open.is_sampled = 1;
 	span_open(&place, g, SLOT_RPC_CLIENT, &scratch->open);
 	return 0;
 }
@@ -560,8 +563,7 @@ int grpc_finish(GO_CONTEXT *ctx)
 	open = bpf_map_lookup_elem(&spans, &key);
 	if (open) {
 		call_set_code(&open->span, GO_ARG1(ctx), GO_ARG2(ctx));
-		span_emit(&place, &open->span);
-		bpf_map_delete_elem(&spans, &key);
+		span_close(&place, &key, open);
 		return 0;
 	}
 	open = call_find(&place, GO_G(ctx));
@@ -600,9 +602,7 @@ int grpc_invoke_end(GO_CONTEXT *ctx)
 	if (!open)
 		return 0;
 	call_set_code(&open->span, GO_ARG0(ctx), GO_ARG1(ctx));
-	span_end(&key, open);
-	span_emit(&place, &open->span);
-	bpf_map_delete_elem(&spans, &key);
+	span_close(&place, &key, open);
 	return 0;
 }
 
@@ -624,8 +624,7 @@ int grpc_stream_end(GO_CONTEXT *ctx)
 		ended = bpf_map_lookup_elem(&spans, &stream_key);
 	if (type && ended) {
 		call_set_code(&ended->span, type, error);
-		span_emit(&place, &ended->span);
-		bpf_map_delete_elem(&spans, &stream_key);
+		span_close(&place, &stream_key, ended);
 	}
 	span_end(&key, open);
 	bpf_map_delete_elem(&spans, &key);

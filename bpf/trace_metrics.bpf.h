@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * otb-trace, kernel side: --metrics. Every request of HTTP is counted where it ends, sampled or not: one that is not
- * is kept in `spans` as others are, without its texts, and goes nowhere else from there.
+ * otb-trace, kernel side: --metrics. Every request of HTTP and every call of gRPC is counted where it ends, sampled or
+ * not: one that is not is kept in `spans` as others are, without its texts, and goes nowhere else from there.
  *
  * Counted is what ends: with its status; where its goroutine ended before it (a panic that net/http recovered, a connection
  * that was hijacked), without one. What has not ended is not counted, and told as unfinished.
@@ -71,6 +71,23 @@ static __always_inline void metric_add_text(struct open_span *open, const struct
 	key->text_length = length > 0xffff ? 0xffff : (__u16)length;
 }
 
+/* The host of a client's URL, and whether it is https, which says what port is meant without one. */
+static __always_inline void metric_set_server(const struct place *place, struct open_span *open, __u64 request,
+					      __s32 offset)
+{
+	struct go_string host;
+	__u64 url;
+
+	if (!options.measures)
+		return;
+	url = field_read(request, offset);
+	host = field_read_string(url, place->binary->url_host);
+	metric_add_text(open, &host);
+	/* Of "http" and "https", which are all that net/http knows. */
+	if (field_read_string(url, place->binary->url_scheme).length == sizeof("https") - 1)
+		open->metric.flags = SPAN_TLS;
+}
+
 static __always_inline void metric_forget_text(struct open_span *open)
 {
 	__builtin_memset(open->metric.text, 0, sizeof(open->metric.text));
@@ -113,13 +130,13 @@ static __always_inline void metric_count(const struct place *place, struct open_
 	__u64 duration_ns = span->end_ns - span->start_ns;
 	struct trace_metric *metric;
 
-	if (span->protocol > TRACE_HTTP2)
+	if (span->protocol == TRACE_SQL)
 		return;
 	key->pid = place->pid;
 	key->incarnation = process_incarnation(place);
 	key->kind = span->kind;
 	key->protocol = span->protocol == TRACE_HTTP2 ? TRACE_HTTP1 : span->protocol;
-	key->flags = span->flags & FLAGS;
+	key->flags |= span->flags & FLAGS;
 	key->status = span->status;
 	metric = bpf_map_lookup_elem(&metrics, key);
 	if (!metric)

@@ -720,6 +720,25 @@ a_total{otel_metric_overflow="true"} 1' ]
 	[ "$(exemplars $zeros $span $good $span)" = "$good $span" ]
 }
 
+@test "calls of gRPC: spans, and summaries in the place of those that are measured; below net/http they are requests" {
+	local call='"rpc_system":"grpc","rpc_method":"a.B/C","rpc_response_status_code":"OK"' le
+	le=$(printf '"le_%s":2,' 10ms 25ms 50ms 75ms 100ms 250ms 500ms 750ms 1s 2_5s 5s 7_5s 10s)
+	for kind in server client; do
+		printf '{"event":"span","span_kind":"%s",%s,"duration_ns":6000000}\n' $kind "$call"
+		printf '{"event":"span","span_kind":"%s",%s,"duration_ns":6000000,"measured":true}\n' $kind "$call"
+		printf '{"event":"span_summary","span_kind":"%s",%s,"total_ns":8000000,"le_5ms":1,%s"count":2}\n' $kind "$call" "$le"
+	done >in
+	printf '{"event":"span","span_kind":"server","http_request_method":"POST",%s,"duration_ns":6000000}\n' "$call" >>in
+	otb-expose <in >page
+	for kind in server client; do
+		[ "$(samples page "rpc_${kind}_call_duration_seconds_bucket" | grep -E 'le="0.0(05|1)"')" = \
+			"rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a.B/C\",rpc_response_status_code=\"OK\",error_type=\"\",le=\"0.005\"} 1
+rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a.B/C\",rpc_response_status_code=\"OK\",error_type=\"\",le=\"0.01\"} 3" ]
+		[ "$(samples page "rpc_${kind}_call_duration_seconds_sum" | sed 's/.* //')" = 0.014 ]
+	done
+	[ "$(samples page http_server_request_duration_seconds_count | sed 's/.* //')" = 1 ]
+}
+
 # ---- series that end -------------------------------------------------------------------------------------------------
 
 @test "--ttl forgets series, and frees their place; a rule's own ttl beats it" {

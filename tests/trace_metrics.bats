@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# otb-trace --metrics: what it counts against what a program sent to itself (target/go/httpcount), whatever is sampled; its
-# buckets against the spans; and otb-expose's page against both.
+# otb-trace --metrics: what it counts against what a program sent to itself (target/go/httpcount), whatever is sampled, and
+# against what a gRPC service and its client know; its buckets against the spans; and otb-expose's page against both.
 
 bats_require_minimum_version 1.5.0
 
@@ -21,6 +21,7 @@ setup() {
 	load lib/net
 	load lib/go
 	load lib/tracer
+	load lib/trace
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
 }
 
@@ -29,14 +30,15 @@ teardown() {
 	net_down
 }
 
-# target_start MINOR [NAME]: the program runs, a file that nobody else does; TARGET is its path, TARGET_PID its pid
+# target_start MINOR [NAME]: the program runs, a file that nobody else does; TARGET is its path, TARGET_PID its pid,
+# TARGET_ADDRESS where it serves
 target_start() {
 	local built=$GO_BUILT/httpcount-$1-static name=${2:-target}
 	go_toolchain "$1" >/dev/null 2>"$BATS_TEST_TMPDIR/why" || skip "Go ${GO_RELEASES[$1]}: $(cat "$BATS_TEST_TMPDIR/why")"
 	TARGET=$BATS_TEST_TMPDIR/httpcount
 	[ -e "$TARGET" ] || { go_build "$1" static "$built" "$GO_ROOT/tests/target/go/httpcount" && cp "$built" "$TARGET"; } || return
 	proc_start "$name" - "$TARGET" && proc_read "$name" && [[ $REPLY = 'ready '* ]] || return
-	TARGET_PID=${PROC_PID[$name]}
+	TARGET_ADDRESS=${REPLY##* } TARGET_PID=${PROC_PID[$name]}
 }
 
 # sent_is N: the program says it has sent as many as asked for; the file `sent` has how many of each kind, as records know
@@ -49,18 +51,32 @@ sent_is() {
 	[ "$(jq -s 'map(.[3]) | add' "$BATS_TEST_TMPDIR/sent")" -eq "$1" ]
 }
 
-# The same of what was counted, of all intervals.
+# The same of what was counted of the server, of all intervals.
 counted() {
 	jq -c -s 'map(select(.event == "span_summary" and .span_kind == "server")) | group_by([.http_request_method, .http_route, .http_response_status_code])[]
 		| .[0] as $first | [$first.http_request_method, $first.http_route // "-", $first.http_response_status_code,
 			(map(.count) | add)]' "$TRACER_OUT"
 }
 
+# What was sent, and what was counted of the client: [method, address, status, count].
+sent_there() {
+	jq -c -s --arg address "$TARGET_ADDRESS" 'group_by([.[0], .[2]])[] | [.[0][0], $address, .[0][2], (map(.[3]) | add)]' \
+		"$BATS_TEST_TMPDIR/sent"
+}
+
+counted_there() {
+	jq -c -s 'map(select(.event == "span_summary" and .span_kind == "client"))
+		| map([.http_request_method, "\(.server_address):\(.server_port)", .http_response_status_code, .count])
+		| group_by(.[:3])[] | .[0][:3] + [map(.[3]) | add]' "$TRACER_OUT"
+}
+
 # A histogram for each kind, cumulative, from summaries and from spans.
 HISTOGRAMS='
 	[5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000] as $bounds
 	| ["5ms", "10ms", "25ms", "50ms", "75ms", "100ms", "250ms", "500ms", "750ms", "1s", "2_5s", "5s", "7_5s", "10s"] as $names
-	| def kind: [.http_request_method, .http_route[:$size], .http_response_status_code, .error_type, .pid, .comm, .service_name];
+	| def kind: [.span_kind, .http_request_method, .http_response_status_code, .rpc_method, .rpc_response_status_code,
+		if .span_kind == "server" or .rpc_method then .http_route[:$size] else .server_address, .server_port end,
+		.error_type, .pid, .comm, .service_name];
 	def summed: group_by(kind)[] | (.[0] | kind) + [(map(.count) | add), (map(.total_ns) | add)]
 		+ [$names[] as $name | map(.["le_" + $name]) | add];
 	def measured: group_by(kind)[] | (.[0] | kind) + [length, (map(.duration_ns) | add)]
@@ -81,9 +97,9 @@ page_make() {
 	"$TRACER_BUILD/otb-expose" <"$TRACER_OUT" >"$BATS_TEST_TMPDIR/page" && promtool check metrics <"$BATS_TEST_TMPDIR/page"
 }
 
-# total_is N: so many have been counted
+# total_is N: so many have been counted of servers
 total_is() {
-	[ "$(jq -s 'map(select(.event == "span_summary").count) | add' "$TRACER_OUT")" -eq "$1" ]
+	[ "$(jq -s 'map(select(.event == "span_summary" and .span_kind == "server").count) | add' "$TRACER_OUT")" -eq "$1" ]
 }
 
 no_loss() {
@@ -130,14 +146,14 @@ matrix() {
 	run jq -c 'select(.event == "span")' "$TRACER_OUT"
 	[ -z "$output" ]
 	# Routes that begin alike and go on differently are different ones.
-	run jq -s -c 'group_by([.http_request_method, .http_route, .http_response_status_code])
+	run jq -s -c 'map(select(.span_kind == "server")) | group_by([.http_request_method, .http_route, .http_response_status_code])
 		| map(select(length == 2) | map(.truncated)) | unique' "$TRACER_OUT"
 	[ "$output" = '[["http_route","http_route"]]' ]
 }
 
 @test "histograms are those of the spans, which are not counted twice" {
 	matrix 1.27 --metrics --interval 50ms
-	[ "$(jq -c 'select(.event == "span" and .measured)' "$TRACER_OUT" | wc -l)" -eq "$REQUESTS" ]
+	[ "$(jq -c 'select(.event == "span" and .measured)' "$TRACER_OUT" | wc -l)" -eq $((2 * REQUESTS)) ]
 	diff <(histograms span_summary summed) <(histograms span measured)
 	# And their ids are those of the exemplars.
 	grep '"event":"span_summary"' "$TRACER_OUT" >"$BATS_TEST_TMPDIR/sorted"
@@ -148,6 +164,13 @@ matrix() {
 	[ -s "$BATS_TEST_TMPDIR/exemplars" ]
 	run comm -23 "$BATS_TEST_TMPDIR/exemplars" <(jq -r 'select(.event == "span").trace_id' "$TRACER_OUT" | sort -u)
 	[ -z "$output" ]
+}
+
+@test "of a client, where it sent to" {
+	matrix 1.20 --summary --interval 100ms
+	diff <(counted_there) <(sent_there)
+	[ "$(sed -nE "s/^http_client_request_duration_seconds_count\{.*,server_address=\"${TARGET_ADDRESS%:*}\",server_port=\"${TARGET_ADDRESS#*:}\".* //p" \
+		"$BATS_TEST_TMPDIR/page" | paste -sd+ | bc)" -eq "$REQUESTS" ]
 }
 
 @test "intervals follow each other without a gap" {
@@ -169,10 +192,10 @@ matrix() {
 	await total_is 30
 	tracer_stop
 	no_loss
-	run jq -s -c 'map(select(.event == "span_summary")) | group_by(.error_type)
-		| map([.[0].http_request_method, .[0].error_type, .[0].http_response_status_code, (map(.count) | add)])' "$TRACER_OUT"
-	[ "$output" = '[["POST",null,null,13],["POST","panic",null,17]]' ]
-	[ "$(jq -c 'select(.event == "unfinished") | [.count, .where]' "$TRACER_OUT")" = '[1,"tracer"]' ]
+	run jq -s -c 'map(select(.event == "span_summary")) | group_by([.span_kind, .error_type])
+		| map([.[0].span_kind, .[0].http_request_method, .[0].error_type, .[0].http_response_status_code, (map(.count) | add)])' "$TRACER_OUT"
+	[ "$output" = '[["client","POST","_OTHER",null,30],["server","POST",null,null,13],["server","POST","panic",null,17]]' ]
+	[ "$(jq -c 'select(.event == "unfinished") | [.count, .where]' "$TRACER_OUT")" = '[2,"tracer"]' ]
 }
 
 @test "what has ended between two intervals is counted, by process" {
@@ -186,7 +209,7 @@ matrix() {
 	proc_end two
 	tracer_stop
 	no_loss
-	[ "$(jq -s -c 'group_by(.pid) | map(map(.count) | add) | sort' "$TRACER_OUT")" = '[53,101]' ]
+	[ "$(jq -s -c 'group_by([.span_kind, .pid]) | map(map(.count) | add) | sort' "$TRACER_OUT")" = '[53,53,101,101]' ]
 }
 
 @test "more kinds than there is room for are counted in one" {
@@ -197,9 +220,61 @@ matrix() {
 	no_loss
 	total_is 5003
 	run jq -s -c 'map(select(.overflow)) | map([.span_kind, .network_protocol_name, .count, .pid, .http_request_method])' "$TRACER_OUT"
-	[ "$output" = '[["server","http",907,null,null]]' ]
+	[ "$output" = '[["server","http",908,null,null]]' ] # the client is of one kind
 	page_make
 	[ "$(sed -nE 's/^http_server_request_duration_seconds_count.* //p' "$BATS_TEST_TMPDIR/page" | paste -sd+ | bc)" -eq 5003 ]
+}
+
+# ---- gRPC ----
+
+# rpcs_counted OPTION...: calls of all kinds, by the server's log and the client's; handlers make calls, too
+rpcs_counted() {
+	target_build_with grpc/grpcserver 1.83.2 static-stripped
+	client_build_with 1.83.2
+	server_start -- plain
+	proc_start client - "$CLIENT" -address "$SERVER_ADDRESS" -proto plain -log "$BATS_TEST_TMPDIR/client.log" -in-flight 11 -hold
+	proc_read client
+	tracer_start otb-trace --json -p "${PROC_PID[server]}" -p "${PROC_PID[client]}" --interval 100ms "$@"
+	proc_say client go
+	proc_read client 60
+	[ "$REPLY" = 'sent 1009 wrong 0' ]
+	proc_end client
+	server_end
+	tracer_wait
+	[ "$TRACER_STATUS" -eq 0 ]
+	run jq -r 'select(.event == "lost" and .where != "headers") | .where' "$TRACER_OUT"
+	[ -z "$output" ]
+	diff <(rpcs_told) <(rpcs_logged)
+}
+
+# [kind, method, count], and of clients, who know it for certain, the status
+rpcs_told() {
+	jq -c -s 'map(select(.event == "span_summary")
+			| [.span_kind, .rpc_method, if .span_kind == "client" then .rpc_response_status_code else null end, .count])
+		| group_by(.[:3])[] | .[0][:3] + [map(.[3]) | add]' "$TRACER_OUT"
+}
+
+# No handler sees a call of a method that there is not, and no server one that it refused.
+rpcs_logged() {
+	jq -c -s '["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+			"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+			"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"] as $codes
+		| map((select(.event == "handled" or .outcome == "missing") | ["server", .method[1:], null]),
+			(select(.event != "handled") | ["client", .method[1:], $codes[.code]]))
+		| group_by(.)[] | .[0] + [length]' "$BATS_TEST_TMPDIR"/{server,client}.log
+}
+
+@test "gRPC: histograms are those of the spans" {
+	rpcs_counted --metrics
+	diff <(histograms span_summary summed) <(histograms span measured)
+	page_make
+	[ "$(sed -nE 's/^rpc_server_call_duration_seconds_count\{rpc_system_name="grpc".* //p' "$BATS_TEST_TMPDIR/page" | paste -sd+ | bc)" -eq \
+		"$(rpcs_logged | jq -s 'map(select(.[0] == "server")[3]) | add')" ]
+}
+
+@test "gRPC: of --ratio 0, what is not sampled" {
+	rpcs_counted --metrics --ratio 0
+	[ "$(jq -c 'select(.event == "span")' "$TRACER_OUT" | wc -l)" -lt 1009 ]
 }
 
 # ---- forms and options ----
@@ -212,8 +287,9 @@ matrix() {
 	tracer_stop
 	run cat "$TRACER_OUT"
 	[[ ${lines[0]} = *COUNT*MEAN*P99*STATUS*REQUEST* ]]
-	[ "${#lines[@]}" -eq 8 ]
+	[ "${#lines[@]}" -eq 9 ]
 	[[ ${lines[1]} =~ ^\ +2\ +[0-9.]+[mu]s\ +'<='[0-9.]+ms\ +200\ POST\ /route/0\ httpcount ]]
+	[[ ${lines[8]} =~ ^\ +14\ +[0-9.]+[mu]s\ +'<='[0-9.]+ms\ +200\ POST\ $TARGET_ADDRESS\ httpcount ]]
 }
 
 @test "options that do not go together" {

@@ -33,8 +33,8 @@ teardown() {
 	net_down
 }
 
-# traced: 1,009 requests as spans.jsonl
-traced() {
+# requests_traced: 1,009 requests as spans.jsonl
+requests_traced() {
 	target_build httpserver 1.24 static-stripped
 	client_build 1.27
 	server_start -- http1
@@ -54,7 +54,7 @@ spans_of() {
 }
 
 @test "the Collector reads every span, and writes it with the values sent" {
-	traced
+	requests_traced
 	cat >collector.yaml <<-END
 		receivers: { otlpjsonfile: { include: ["$PWD/spans.jsonl"], start_at: beginning, include_file_name: false } }
 		exporters: { file: { path: "$PWD/out.json", flush_interval: 200ms } }

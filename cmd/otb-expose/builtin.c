@@ -27,6 +27,9 @@
 #define HTTP_CLIENT                             \
 	" http_client_request_duration_seconds" \
 	"{http_request_method,server_address,server_port,http_response_status_code,error_type} "
+#define RPC_CALLS "_call_duration_seconds{rpc_system_name=rpc_system,rpc_method,rpc_response_status_code,error_type} "
+#define RPC_SERVER " rpc_server" RPC_CALLS
+#define RPC_CLIENT " rpc_client" RPC_CALLS
 #define SPAN_COUNTS                                                                                                   \
 	"counts le_5ms, le_10ms, le_25ms, le_50ms, le_75ms, le_100ms, le_250ms, le_500ms, le_750ms, le_1s, le_2_5s, " \
 	"le_5s, le_7_5s, le_10s, count "
@@ -120,6 +123,22 @@ const char *const builtin_rules[] = {
 	"where span_kind == 'client' and http_request_method exists and measured exists",
 	"histogram" HTTP_CLIENT "from span_summary value total_ns / 1e9 " SPAN_COUNTS
 	"where span_kind == 'client' and network_protocol_name == 'http'",
+
+	/* Below net/http a call is a request of HTTP, and counted as one. */
+	"histogram" RPC_SERVER "from span value duration_ns / 1e9 "
+	"as rpc.server.call.duration help 'Duration of RPCs served.' "
+	"where span_kind == 'server' and rpc_method exists and not http_request_method exists and not measured exists",
+	"histogram" RPC_SERVER "from span value duration_ns / 1e9 exemplars "
+	"where span_kind == 'server' and rpc_method exists and not http_request_method exists and measured exists",
+	"histogram" RPC_SERVER "from span_summary value total_ns / 1e9 " SPAN_COUNTS
+	"where span_kind == 'server' and rpc_system exists",
+	"histogram" RPC_CLIENT "from span value duration_ns / 1e9 "
+	"as rpc.client.call.duration help 'Duration of RPCs made.' "
+	"where span_kind == 'client' and rpc_method exists and not http_request_method exists and not measured exists",
+	"histogram" RPC_CLIENT "from span value duration_ns / 1e9 exemplars "
+	"where span_kind == 'client' and rpc_method exists and not http_request_method exists and measured exists",
+	"histogram" RPC_CLIENT "from span_summary value total_ns / 1e9 " SPAN_COUNTS
+	"where span_kind == 'client' and rpc_system exists",
 };
 
 const unsigned int n_builtin_rules = sizeof(builtin_rules) / sizeof(builtin_rules[0]);

@@ -232,7 +232,7 @@ static void add_method(struct record *record, const struct span *span)
 		add_span_text(record, "http_request_method_original", span, TEXT_METHOD);
 }
 
-static void add_server_address(struct record *record, const struct span *span, const char *scheme, size_t scheme_length)
+void span_add_server_address(struct record *record, const struct span *span, const char *scheme, size_t scheme_length)
 {
 	const struct span_text *host = &span->texts[TEXT_HOST];
 	struct address address = address_of_authority(host->data, host->length, scheme, scheme_length);
@@ -279,7 +279,7 @@ static void add_server(struct record *record, const struct span *span)
 	add_method(record, span);
 	add_span_text(record, "url_path", span, TEXT_PATH);
 	add_span_text(record, "url_query", span, TEXT_QUERY);
-	add_server_address(record, span, scheme, strlen(scheme));
+	span_add_server_address(record, span, scheme, strlen(scheme));
 	if (event->flags & SPAN_HAS_STATUS)
 		record_add_uint(record, "http_response_status_code", event->status);
 	add_part(record, "http_route", route.data, route.length, route.cut);
@@ -299,7 +299,7 @@ static void add_client(struct record *record, const struct span *span)
 	add_span_text(record, "url_query", span, TEXT_QUERY);
 	if (url_full(scheme->data, scheme->length, host->data, host->length, path->data, path->length, url))
 		record_add_text(record, "url_full", url);
-	add_server_address(record, span, scheme->data, scheme->length);
+	span_add_server_address(record, span, scheme->data, scheme->length);
 	if (!(event->flags & SPAN_HAS_STATUS))
 		return;
 	record_add_uint(record, "http_response_status_code", event->status);
@@ -311,7 +311,7 @@ static void add_rpc_network(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
 
-	add_server_address(record, span, "", 0);
+	span_add_server_address(record, span, "", 0);
 	if (event->peer.ip_length)
 		add_socket_address(record, &event->peer, "network_peer_address", "network_peer_port");
 	if (event->local.ip_length)
@@ -319,7 +319,7 @@ static void add_rpc_network(struct record *record, const struct span *span)
 	record_add_text(record, "network_protocol_version", "2");
 }
 
-static void add_rpc(struct record *record, const struct span *span)
+void span_add_rpc(struct record *record, const struct span *span)
 {
 	char text[RPC_STATUS_SIZE];
 	const char *status = rpc_status(span, text);
@@ -346,36 +346,36 @@ static void add_sql(struct record *record, const struct span *span, bool wants_t
 	add_part(record, "db_query_text", redacted.text, redacted.length, query->cut);
 }
 
-void record_add_error_type(struct record *record, unsigned int kind, unsigned int flags, uint16_t status,
-			   const char *error)
+/* By the number of the status: HTTP's. */
+static void add_status_error(struct record *record, const struct trace_span *event)
 {
-	unsigned int failed = kind == SPAN_KIND_CLIENT ? 400 : 500;
+	unsigned int failed = event->kind == SPAN_KIND_CLIENT ? 400 : 500;
 	char text[8];
 
-	if (flags & SPAN_PANICKED) {
-		record_add_text(record, "error_type", "panic");
-	} else if (flags & SPAN_ERROR) {
-		record_add_text(record, "error_type", error);
-	} else if (flags & SPAN_HAS_STATUS && status >= failed) {
-		snprintf(text, sizeof(text), "%u", status);
-		record_add_text(record, "error_type", text);
-	}
+	if (!(event->flags & SPAN_HAS_STATUS) || event->status < failed)
+		return;
+	snprintf(text, sizeof(text), "%u", event->status);
+	record_add_text(record, "error_type", text);
 }
 
-static void add_error_type(struct record *record, const struct span *span)
+void span_add_error_type(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
 	char type[ERROR_TYPE_SIZE], status[RPC_STATUS_SIZE];
 	const char *error;
 
-	if (rpc_is(span) && !(event->flags & SPAN_PANICKED)) {
+	if (event->flags & SPAN_PANICKED) {
+		record_add_text(record, "error_type", "panic");
+	} else if (rpc_is(span)) {
 		error = rpc_error(span, status);
 		if (error)
 			record_add_text(record, "error_type", error);
-		return;
+	} else if (event->flags & SPAN_ERROR) {
+		error_type_of_method(span->error_method, event->flags & SPAN_ERROR_POINTER, type);
+		record_add_text(record, "error_type", type);
+	} else {
+		add_status_error(record, event);
 	}
-	error_type_of_method(span->error_method, event->flags & SPAN_ERROR_POINTER, type);
-	record_add_error_type(record, event->kind, event->flags, event->status, type);
 }
 
 static void add_sampling(struct record *record, const struct span *span)
@@ -412,8 +412,8 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 	add_protocol_fields(record, span, options);
 	add_span_text(record, "user_agent_original", span, TEXT_USER_AGENT);
 	if (rpc_is(span))
-		add_rpc(record, span);
-	add_error_type(record, span);
+		span_add_rpc(record, span);
+	span_add_error_type(record, span);
 	for (unsigned int i = 0; i < options->n_headers; i++)
 		add_span_text(record, options->header_fields[i], span, (enum trace_text)(TEXT_HEADER + i));
 	add_sampling(record, span);

@@ -17,10 +17,12 @@ extern const char *const event_field_names[];
 /* "server" or "client". */
 const char *span_kind_name(unsigned int kind);
 
-/* error.type: what ended a request, else `error`, the type of the error that a call returned, else a status that says that
- * the server failed, or to a client that its request has. */
-void record_add_error_type(struct record *record, unsigned int kind, unsigned int flags, uint16_t status,
-			   const char *error);
+/* What a summary of spans has as well. `scheme` says what port is meant where none is named; error.type is what ended a
+ * request, else the type of the error that a call returned, else a status that says that the server failed, or to a client
+ * that its request has. */
+void span_add_server_address(struct record *record, const struct span *span, const char *scheme, size_t scheme_length);
+void span_add_rpc(struct record *record, const struct span *span);
+void span_add_error_type(struct record *record, const struct span *span);
 
 /* Adds the fields behind `time` and `event`. */
 void span_add_fields(struct record *record, const struct span *span, const struct options *options);

@@ -84,18 +84,24 @@ static bool is_overflow(const struct trace_metric_key *key)
 	return !key->pid;
 }
 
+static struct span_text text_of(const struct trace_metric_key *key)
+{
+	bool is_cut = key->text_length > sizeof(key->text);
+
+	return (struct span_text){ (const char *)key->text, is_cut ? sizeof(key->text) : key->text_length, is_cut };
+}
+
 /* `joined` is where a route that is in parts is put together. */
 static struct span_text route_of(const struct trace_metric_key *key, char joined[ROUTE_SIZE])
 {
-	bool is_cut = key->text_length > sizeof(key->text);
-	struct route_part text = { (const char *)key->text, is_cut ? sizeof(key->text) : key->text_length };
-	struct span_text route = { .cut = is_cut };
+	struct span_text text = text_of(key), route = { .cut = text.cut };
+	struct route_part part = { text.data, text.length };
 
 	if (key->flags & SPAN_ROUTE_PARTS) {
 		route.data = joined;
-		route.length = route_join(&text, 1, joined);
+		route.length = route_join(&part, 1, joined);
 	} else if (text.length) {
-		route.data = route_of_pattern(text.text, text.length, &route.length);
+		route.data = route_of_pattern(text.data, text.length, &route.length);
 	}
 	return route;
 }
@@ -107,19 +113,48 @@ static const char *method_of(const struct trace_metric_key *key)
 	return method[0] ? http_method(method, strnlen(method, sizeof(key->method))) : http_method("?", 1);
 }
 
-static void add_request(struct record *record, const struct trace_metric_key *key)
+static void add_route(struct record *record, const struct trace_metric_key *key)
 {
 	char joined[ROUTE_SIZE];
 	struct span_text route = route_of(key, joined);
 
-	record_add_text(record, "http_request_method", method_of(key));
-	if (route.length)
-		record_add_bytes(record, "http_route", route.data, route.length);
-	if (route.length && route.cut)
+	if (!route.length)
+		return;
+	record_add_bytes(record, "http_route", route.data, route.length);
+	if (route.cut)
 		record_mark_cut(record);
+}
+
+static void add_http(struct record *record, const struct trace_metric_key *key, const struct span *span)
+{
+	const char *scheme = key->flags & SPAN_TLS ? "https" : "http";
+
+	record_add_text(record, "http_request_method", method_of(key));
+	if (key->kind == SPAN_KIND_CLIENT)
+		span_add_server_address(record, span, scheme, strlen(scheme));
+	else
+		add_route(record, key);
 	if (key->flags & SPAN_HAS_STATUS)
 		record_add_uint(record, "http_response_status_code", key->status);
-	record_add_error_type(record, key->kind, key->flags, key->status, "_OTHER");
+}
+
+/* What all spans of a kind have is said as it is of one. */
+static void add_request(struct record *record, const struct trace_metric_key *key)
+{
+	struct trace_span event = {
+		.kind = key->kind,
+		.protocol = key->protocol,
+		.flags = key->flags,
+		.status = key->status,
+	};
+	struct span span = { .event = &event, .error_method = "" };
+
+	span.texts[key->protocol == TRACE_GRPC ? TEXT_RPC_METHOD : TEXT_HOST] = text_of(key);
+	if (key->protocol == TRACE_GRPC)
+		span_add_rpc(record, &span);
+	else
+		add_http(record, key, &span);
+	span_add_error_type(record, &span);
 }
 
 static void add_times(struct record *record, const struct trace_metric *value)
@@ -148,7 +183,9 @@ void metric_add_fields(struct record *record, const struct metric *metric, const
 	}
 	if (key->protocol == TRACE_HTTP1)
 		record_add_text(record, "network_protocol_name", "http");
-	if (!is_overflow(key) && key->protocol == TRACE_HTTP1)
+	else if (is_overflow(key))
+		record_add_text(record, "rpc_system", "grpc");
+	if (!is_overflow(key))
 		add_request(record, key);
 	add_times(record, &metric->value);
 	if (is_overflow(key))
@@ -183,7 +220,8 @@ static void put_row(struct session *session, struct table *table, const struct m
 	const struct trace_metric_key *key = &metric->key;
 	const struct trace_metric *value = &metric->value;
 	char joined[ROUTE_SIZE];
-	struct span_text route = route_of(key, joined);
+	struct span_text text =
+		key->kind == SPAN_KIND_SERVER && key->protocol == TRACE_HTTP1 ? route_of(key, joined) : text_of(key);
 	uint64_t count = count_all(value);
 
 	table_set(table, COUNT, "%llu", (unsigned long long)count);
@@ -197,8 +235,9 @@ static void put_row(struct session *session, struct table *table, const struct m
 	if (is_overflow(key))
 		table_set(table, REQUEST, "(all others)");
 	else
-		table_set(table, REQUEST, "%s %.*s %.*s (%u)", method_of(key), (int)route.length,
-			  route.data ? route.data : "", GO_COMM_SIZE, (const char *)value->comm, key->pid);
+		table_set(table, REQUEST, "%s %.*s %.*s (%u)", key->protocol == TRACE_GRPC ? "RPC" : method_of(key),
+			  (int)text.length, text.data ? text.data : "", GO_COMM_SIZE, (const char *)value->comm,
+			  key->pid);
 	session_put_row(session, table, false);
 }
 

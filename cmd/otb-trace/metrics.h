@@ -6,18 +6,25 @@
  *
  *	time, interval_ns	of the interval: its begin and length
  *	span_kind, service_name, pid, comm
- *	network_protocol_name	"http"
+ *	network_protocol_name	"http", of HTTP
  *	http_request_method, http_route, http_response_status_code, error_type
  *				as in a span. Without a status: one that ended without it (a panic, a hijacked connection)
+ *	server_address, server_port
+ *				of a client's, instead of a route. Its error_type is "_OTHER" for any error that it got
+ *				instead of a response: of what type that was, spans tell
+ *	rpc_system, rpc_method, rpc_response_status_code, error_type
+ *				the same of gRPC. What it serves below net/http counts as HTTP
  *	count, total_ns		how many requests, and the sum of their durations
- *	le_5ms, ... le_10s	how many of them took at most that long (buckets of the semantic conventions, HTTP metrics):
- *				the last ones are in the first ones' number, too
+ *	le_5ms, ... le_10s	how many of them took at most that long (buckets of the semantic conventions, HTTP metrics);
+ *				what is in one of them is in those behind it, too
  *	overflow		true: all requests for whose kind there was no room, TRACE_METRICS_MAX kinds are kept apart as
  *				long as their processes run. Nothing else is known of them but span_kind and
- *				network_protocol_name
+ *				network_protocol_name or rpc_system
  *
- * A route of more than TRACE_METRIC_TEXT_SIZE bytes is cut, and named in `truncated`; routes that begin alike and have
- * different lengths are different ones.
+ * Calls of database/sql are not counted.
+ *
+ * A route, a method or an address of more than TRACE_METRIC_TEXT_SIZE bytes is cut, and named in `truncated`; those that
+ * begin alike and have different lengths are different ones.
  */
 #ifndef OTB_TRACE_METRICS_H
 #define OTB_TRACE_METRICS_H

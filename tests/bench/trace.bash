@@ -18,7 +18,9 @@ measure_nothing() { # entry|place SECONDS
 		sleep 0.1
 	done
 	measure_load "$1" "$2" /
-	stop_tracer
+	kill -TERM "$pid"
+	wait "$pid" || true
+	pid=''
 }
 
 # One load under otb-trace; what it has told and lost.

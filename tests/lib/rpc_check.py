@@ -171,7 +171,7 @@ def main():
     sent = {s["id"]: s for s in client}
     serving = check_server(check, served, [h for h in server if h["event"] == "handled"], sent)
     if options.sampled:
-        calls = [c for c in server if c["event"] == "call" and c["depth"] == 0 and c["id"] in serving]
+        calls = [c for c in server if c["event"] == "call" and c["id"] in serving]
         called = [s for s in called if s["parent_source"] != "new"]
         client = []
     else:

@@ -118,6 +118,33 @@ static void test_fields(void)
 		"\"http_request_method\":\"_OTHER\",\"http_route\":\"/\\u0001\",\"http_response_status_code\":65535");
 }
 
+static void test_client(void)
+{
+	struct metric metric = metric_of("GET", "a.example", SPAN_HAS_STATUS | SPAN_TLS, 404);
+
+	metric.key.kind = SPAN_KIND_CLIENT;
+	check_fields("a client's", &metric, NULL,
+		     "\"http_request_method\":\"GET\",\"server_address\":\"a.example\",\"server_port\":443,"
+		     "\"http_response_status_code\":404,\"error_type\":\"404\",\"count\":3");
+	metric = metric_of("GET", "[2001:db8::1]:8080", SPAN_ERROR, 0);
+	metric.key.kind = SPAN_KIND_CLIENT;
+	check_fields("that got an error", &metric, NULL,
+		     "\"server_address\":\"2001:db8::1\",\"server_port\":8080,\"error_type\":\"_OTHER\",\"count\":3");
+}
+
+static void test_rpc(void)
+{
+	struct metric metric = metric_of("", "/pkg.Service/Method", SPAN_HAS_STATUS, 13);
+
+	metric.key.protocol = TRACE_GRPC;
+	check_fields("a call", &metric, NULL,
+		     "\"comm\":\"server\",\"rpc_system\":\"grpc\",\"rpc_method\":\"pkg.Service/Method\","
+		     "\"rpc_response_status_code\":\"INTERNAL\",\"error_type\":\"INTERNAL\",\"count\":3");
+	metric.key.flags = SPAN_ERROR;
+	check_fields("whose status is not known", &metric, NULL,
+		     "\"rpc_method\":\"pkg.Service/Method\",\"error_type\":\"_OTHER\",\"count\":3");
+}
+
 static void test_long_route(void)
 {
 	char route[TRACE_METRIC_TEXT_SIZE + 2], expected[2 * sizeof(route)];
@@ -146,8 +173,9 @@ static void test_overflow(void)
 		"all others", &metric, NULL,
 		"\"span_kind\":\"client\",\"network_protocol_name\":\"http\",\"count\":1,\"total_ns\":0,\"le_5ms\":1,");
 	check_fields("which is said", &metric, NULL, "\"le_10s\":1,\"overflow\":true}");
-	metric.key.protocol = TRACE_SQL;
-	check_fields("of another protocol", &metric, NULL, "\"span_kind\":\"client\",\"count\":1,");
+	metric.key.protocol = TRACE_GRPC;
+	check_fields("of another protocol", &metric, NULL,
+		     "\"span_kind\":\"client\",\"rpc_system\":\"grpc\",\"count\":1,");
 }
 
 int main(void)
@@ -157,6 +185,8 @@ int main(void)
 	test_names();
 	test_overflow_index();
 	test_fields();
+	test_client();
+	test_rpc();
 	test_long_route();
 	test_overflow();
 	return finish_tests();

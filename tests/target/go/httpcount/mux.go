@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build go1.22
-// +build go1.22
-
 // The ServeMux of Go 1.22 and later, which a go.mod for an older release does without.
 //
 //go:debug httpmuxgo121=0

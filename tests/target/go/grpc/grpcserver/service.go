@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,10 +85,17 @@ func (s *service) connect(address string, secure bool) (err error) {
 
 func (s *service) begun() int64 { return atomic.LoadInt64(&s.count) }
 
+// wait is for the handlers, and for the goroutines that they are on: gRPC goes on behind a handler.
 func (s *service) wait() {
-	for atomic.LoadInt64(&s.ended) < s.begun() {
+	for atomic.LoadInt64(&s.ended) < s.begun() || serving() {
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// serving says whether there is a goroutine of a connection's, a stream's, or a worker.
+func serving() bool {
+	stacks := make([]byte, 1<<20)
+	return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("grpc.(*Server).serve"))
 }
 
 // ---- what is logged -------------------------------------------------------------------------------------------------
