@@ -82,14 +82,17 @@ parents() {
 	parents 1.17
 }
 
+# bats test_tags=long
 @test "every call is its request's, to five goroutines down, 200 requests at once, 1.20" {
 	parents 1.20
 }
 
+# bats test_tags=long
 @test "every call is its request's, to five goroutines down, 200 requests at once, 1.23" {
 	parents 1.23
 }
 
+# bats test_tags=long
 @test "every call is its request's, to five goroutines down, 200 requests at once, 1.24" {
 	parents 1.24
 }
@@ -152,14 +155,17 @@ calls_traced() {
 	calls_traced 1.17
 }
 
+# bats test_tags=long
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.20" {
 	calls_traced 1.20
 }
 
+# bats test_tags=long
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.23" {
 	calls_traced 1.23
 }
 
+# bats test_tags=long
 @test "redirects, refusals, deadlines, retries: a span for each hop, with its status or error, 1.24" {
 	calls_traced 1.24
 }

@@ -49,16 +49,19 @@ ended() {
 	ended 1.17 h2
 }
 
+# bats test_tags=long
 @test "panics, hijacked connections, goroutines that end: each is a span that ends, 1.20" {
 	ended 1.20 http1
 	ended 1.20 h2
 }
 
+# bats test_tags=long
 @test "panics, hijacked connections, goroutines that end: each is a span that ends, 1.23" {
 	ended 1.23 http1
 	ended 1.23 h2
 }
 
+# bats test_tags=long
 @test "panics, hijacked connections, goroutines that end: each is a span that ends, 1.24" {
 	ended 1.24 http1
 	ended 1.24 h2

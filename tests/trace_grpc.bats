@@ -4,6 +4,8 @@
 # otb-trace against what gRPC-Go services and their clients know themselves of each call (lib/trace): four releases years
 # apart, each by a Go of its time, by gRPC's own server, with stream workers, by TLS, and below net/http.
 
+# bats file_tags=no-san
+
 bats_require_minimum_version 1.5.0
 
 setup_file() {
@@ -90,10 +92,12 @@ below() {
 	released 1.40.0 static-stripped
 }
 
+# bats test_tags=long
 @test "gRPC-Go 1.60.0" {
 	released 1.60.0 pie-stripped
 }
 
+# bats test_tags=long
 @test "gRPC-Go 1.74.0" {
 	released 1.74.0 plain
 }
@@ -102,10 +106,12 @@ below() {
 	released 1.83.2 static-stripped
 }
 
+# bats test_tags=long
 @test "gRPC-Go 1.40.0 below net/http" {
 	below 1.40.0
 }
 
+# bats test_tags=long
 @test "gRPC-Go 1.60.0 below net/http" {
 	below 1.60.0
 }

@@ -63,6 +63,7 @@ hostile() {
 	[ "$(records lost 'select(.where == "headers") | .count')" -ge 14 ]
 }
 
+# bats test_tags=long
 @test "broken requests, 1.17" {
 	hostile 1.17
 }
@@ -71,6 +72,7 @@ hostile() {
 	hostile 1.20
 }
 
+# bats test_tags=long
 @test "broken requests, 1.24" {
 	hostile 1.24
 }
@@ -95,10 +97,12 @@ hostile() {
 
 # ---- tracers that come and go ----------------------------------------------------------------------------------------
 
+# bats test_tags=long,no-san
 @test "attached, detached and killed 11 times under load, 1.17" {
 	coming_and_going 1.17 11
 }
 
+# bats test_tags=no-san
 @test "attached, detached and killed 11 times under load, 1.27" {
 	coming_and_going 1.27 11
 }
@@ -127,6 +131,7 @@ hostile() {
 	umount "$BATS_TEST_TMPDIR/bpf"
 }
 
+# bats test_tags=no-san
 @test "two tracers at once: each sees every request" {
 	target_build httpserver 1.27 static-stripped
 	client_build 1.27
@@ -196,6 +201,7 @@ until_record() {
 	net_complain "no $1 ($try tries): $(cat "$TRACER_OUT")"
 }
 
+# bats test_tags=no-san
 @test "--exe and --all: a program that is started again, by another service's name" {
 	local option
 	target_build reborn 1.27 static-stripped
@@ -284,6 +290,7 @@ until_record() {
 }
 
 # Each overlay has a device of its own, so the files look like two; to uprobes they are one, and every probe hits twice.
+# bats test_tags=no-san
 @test "--all: two containers of one image: each request once" {
 	local i
 	local -a addresses
@@ -336,6 +343,7 @@ until_held() {
 	net_complain "$REPLY ($try tries)"
 }
 
+# bats test_tags=no-san
 @test "9,001 requests in flight: each is unfinished, or lost and counted" {
 	local lost unfinished
 	ulimit -n "$(ulimit -H -n)" && [ "$(ulimit -n)" -gt 9100 ] || skip 'too few descriptors'

@@ -53,11 +53,13 @@ queried() {
 	queries_checked queries.log
 }
 
+# bats test_tags=long
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.20" {
 	queried 1.20 static-stripped
 	queries_checked queries.log
 }
 
+# bats test_tags=long
 @test "every call is a span, with its text, its error, its time, retries and all: Go 1.23" {
 	queried 1.23 pie-stripped
 	queries_checked queries.log
@@ -85,11 +87,13 @@ queried() {
 	queries_checked --sched queries.log
 }
 
+# bats test_tags=long
 @test "--sched tells how long a goroutine was ready and did not run: Go 1.20" {
 	queried 1.20 static-stripped --sched
 	queries_checked --sched queries.log
 }
 
+# bats test_tags=long
 @test "--sched tells how long a goroutine was ready and did not run: Go 1.23" {
 	queried 1.23 static-stripped --sched
 	queries_checked --sched queries.log
@@ -116,10 +120,12 @@ in_requests() {
 	in_requests 1.17 stub
 }
 
+# bats test_tags=long
 @test "calls are in the request of their goroutine: Go 1.20" {
 	in_requests 1.20 stub-prepare
 }
 
+# bats test_tags=long
 @test "calls are in the request of their goroutine: Go 1.23" {
 	in_requests 1.23 stub
 }
