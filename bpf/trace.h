@@ -102,7 +102,6 @@ enum trace_span_flags {
 	SPAN_HIJACKED = 1 << 2,
 	SPAN_HAS_STATUS = 1 << 3,
 	SPAN_ERROR = 1 << 4, /* the call returned an error */
-	SPAN_CUT = 1 << 5,   /* a text is shorter than it was, or missing, for want of room */
 	SPAN_RPC = 1 << 6,   /* net/http's, and gRPC is served by its handler */
 	SPAN_HAS_RPC_STATUS = 1 << 7,
 	SPAN_ERROR_POINTER = 1 << 8, /* the error is of a pointer's type */
@@ -171,7 +170,8 @@ struct trace_span {
 	__u16 text_size;
 	__u16 rpc_status; /* with SPAN_HAS_RPC_STATUS: gRPC's, beside HTTP's */
 	__u16 reserved2[2];
-	__u8 text[TRACE_TEXT_SIZE + TRACE_TEXT_MAX]; /* the second part is room for the last one, never filled */
+	__u8 text[TRACE_TEXT_SIZE +
+		  TRACE_TEXT_MAX]; /* the second part is room for the last one, and for what is missing */
 };
 
 /* The GC had stopped the world. */

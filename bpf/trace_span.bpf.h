@@ -309,6 +309,18 @@ static __always_inline struct go_string field_read_string(__u64 object, __s32 of
 
 /* ---- a span's texts ---- */
 
+/* Says of a text that there is one, but no room for it; in what is behind that room. */
+static __always_inline void text_add_missing(struct trace_span *span, struct trace_text_head *head)
+{
+	__u64 at = span->text_size;
+
+	head->cut = 1;
+	if (at >= TRACE_TEXT_SIZE + TEXT_MAX * sizeof(*head))
+		return;
+	__builtin_memcpy(&span->text[at], head, sizeof(*head));
+	span->text_size = (__u16)(at + sizeof(*head));
+}
+
 /* Adds a text of the process, as far as there is room. */
 static __always_inline void text_add(struct trace_span *span, __u32 text, const struct go_string *string)
 {
@@ -318,7 +330,7 @@ static __always_inline void text_add(struct trace_span *span, __u32 text, const 
 	if (!size)
 		return;
 	if (at >= TRACE_TEXT_SIZE - sizeof(head)) {
-		span->flags |= SPAN_CUT;
+		text_add_missing(span, &head);
 		return;
 	}
 	if (size > TRACE_TEXT_MAX - sizeof(head)) {

@@ -109,7 +109,7 @@ static void add_id(struct record *record, const char *name, const uint8_t *id, s
 
 static void add_part(struct record *record, const char *name, const char *text, size_t length, bool is_cut)
 {
-	if (!length)
+	if (!length && !is_cut)
 		return;
 	record_add_bytes(record, name, text, length);
 	if (is_cut)
@@ -417,7 +417,7 @@ void span_add_fields(struct record *record, const struct span *span, const struc
 	for (unsigned int i = 0; i < options->n_headers; i++)
 		add_span_text(record, options->header_fields[i], span, (enum trace_text)(TEXT_HEADER + i));
 	add_sampling(record, span);
-	if (options->wants_metrics)
+	if (options->wants_metrics && span->event->protocol != TRACE_SQL)
 		record_add_bool(record, "measured", true);
 }
 

@@ -35,7 +35,7 @@ static void fail(const char *what)
 static uint64_t offset_of(const struct go_binary *binary, const struct go_function *function, bool at_entry)
 {
 	struct site site = { .address = function->address };
-	uint64_t offset;
+	uint64_t offset = 0;
 
 	if (!function->address || (!at_entry && !site_of_entry(binary, function, &site)) ||
 	    !image_offset(&binary->image, site.address, &offset))

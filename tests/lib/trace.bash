@@ -243,14 +243,24 @@ served() {
 	target_build httpserver "$1" "$2"
 	client_build 1.27
 	for mix in http end; do
+		served_mix "$mix" "${@:3}"
+	done
+}
+
+# served_mix MIX PROTO [OPTION-OF-THE-CHECK]...: again where memory of the program could not be read, as the tracer says:
+# pages of its file that nothing had touched yet, or that the kernel had dropped, are not there for a probe
+served_mix() {
+	local try lost
+	for try in {1..5}; do
 		rm -f "$BATS_TEST_TMPDIR/client.log"
-		traced "$3"
-		client_run "$3" -mix "$mix" -in-flight 11 -connections 11
+		traced "$2"
+		client_run "$2" -mix "$1" -in-flight 11 -connections 11
 		server_end
 		tracer_wait
-		[ "$TRACER_STATUS" -eq 0 ]
-		checked --proto "$(version "$3")" "${@:4}"
-		[ "$(jq -r 'select(.event == "lost") | .where' "$TRACER_OUT" | sort -u)" = headers ] ||
-			[ -z "$(jq -r 'select(.event == "lost") | .where' "$TRACER_OUT")" ]
+		[ "$TRACER_STATUS" -eq 0 ] || return
+		lost=$(jq -r 'select(.event == "lost") | .where' "$TRACER_OUT" | sort -u)
+		[ "$try" -lt 5 ] && [[ $lost = *fault* ]] || break
+		echo "# memory of the program could not be read (try $try)" >&3
 	done
+	checked --proto "$(version "$2")" "${@:3}" && [ "${lost:-headers}" = headers ]
 }
