@@ -20,22 +20,21 @@ void stops_close(struct stops *stops)
 		free(stops->processes[i]);
 }
 
-/* The process that was there before gives way. */
+/* The process that was there before gives way; what the new one had before then is not known. */
 static struct stops_of_process *process_take(struct stops *stops, uint32_t pid)
 {
-	struct stops_of_process **process = &stops->processes[pid % STOPS_PROCESSES];
-	bool is_new = !*process;
+	struct stops_of_process **slot = &stops->processes[pid % STOPS_PROCESSES];
+	struct stops_of_process *before = *slot;
 
-	if (*process && (*process)->pid == pid)
-		return *process;
-	free(*process);
-	*process = calloc(1, sizeof(**process));
-	if (!*process)
-		return NULL;
-	(*process)->pid = pid;
-	/* What a process had before it gave way is not known. */
-	(*process)->known_since_ns = is_new ? 0 : UINT64_MAX;
-	return *process;
+	if (before && before->pid == pid)
+		return before;
+	*slot = calloc(1, sizeof(**slot));
+	if (*slot) {
+		(*slot)->pid = pid;
+		(*slot)->known_since_ns = before ? UINT64_MAX : 0;
+	}
+	free(before);
+	return *slot;
 }
 
 void stops_add(struct stops *stops, uint32_t pid, uint64_t start_ns, uint64_t end_ns)
