@@ -17,8 +17,8 @@ teardown() {
 	net_down
 }
 
-# served MINOR: every protocol, every mix
-served() {
+# exchanged_in_all MINOR: every protocol, every mix
+exchanged_in_all() {
 	local proto
 	target_build httpserver "$1" static-stripped
 	client_build "$1"
@@ -29,11 +29,11 @@ served() {
 }
 
 @test "httpserver and httpclient, 1.17" {
-	served 1.17
+	exchanged_in_all 1.17
 }
 
 @test "httpserver and httpclient, 1.27" {
-	served 1.27
+	exchanged_in_all 1.27
 	exchanged h2c all
 }
 

@@ -21,8 +21,8 @@ teardown() {
 	net_down
 }
 
-# served MINOR: every protocol, every mix
-served() {
+# exchanged_in_all MINOR: every protocol, every mix
+exchanged_in_all() {
 	local proto mix
 	target_build httpserver "$1" static-stripped
 	client_build "$1"
@@ -35,24 +35,24 @@ served() {
 }
 
 @test "httpserver and httpclient, 1.17" {
-	served 1.17
+	exchanged_in_all 1.17
 }
 
 @test "httpserver and httpclient, 1.20" {
-	served 1.20
+	exchanged_in_all 1.20
 }
 
 @test "httpserver and httpclient, 1.22" {
-	served 1.22
+	exchanged_in_all 1.22
 }
 
 @test "httpserver and httpclient, 1.24" {
-	served 1.24
+	exchanged_in_all 1.24
 	exchanged h2c all
 }
 
 @test "httpserver and httpclient, 1.27" {
-	served 1.27
+	exchanged_in_all 1.27
 	exchanged h2c all
 }
 
