@@ -59,6 +59,9 @@ enum trace_probe {
 	TRACE_PROBES_MAX,
 };
 
+/* *net/http.Request, and what HTTP/2 has in its place from Go 1.27 on: *net/http/internal/http2.ServerRequest. */
+enum trace_request_kind { TRACE_REQUEST, TRACE_SERVER_REQUEST, TRACE_REQUEST_KINDS };
+
 /* Where in a request of one kind its fields are; GO_NO_OFFSET: not known. */
 struct trace_request_layout {
 	__s32 method, url, header, host, remote_addr, tls;
@@ -68,7 +71,7 @@ struct trace_request_layout {
 struct trace_binary {
 	struct go_binary_head head;
 	__u64 sites[TRACE_PROBES_MAX]; /* 0: no such probe */
-	struct trace_request_layout request, server_request;
+	struct trace_request_layout requests[TRACE_REQUEST_KINDS];
 	__s32 request_proto_major, request_pattern, request_pat, pattern_str;
 	__s32 url_scheme, url_host, url_path, url_raw_path, url_raw_query;
 	__s32 response_conn, response_req, response_status;

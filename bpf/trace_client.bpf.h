@@ -10,30 +10,29 @@
 #include "bpf/trace_goroutine.bpf.h"
 
 /* The parts of the URL. What user information it has is never read. */
-static __always_inline void url_add(const struct place *place, struct trace_span *span, __u64 url)
+static __always_inline void url_want(const struct place *place, struct scratch *scratch, __u64 url)
 {
 	const struct trace_binary *binary = place->binary;
 	struct go_string path = field_read_string(url, binary->url_raw_path);
 
-	text_add_field(span, TEXT_SCHEME, url, binary->url_scheme);
-	text_add_field(span, TEXT_HOST, url, binary->url_host);
+	text_want_field(scratch, TEXT_SCHEME, url, binary->url_scheme);
+	text_want_field(scratch, TEXT_HOST, url, binary->url_host);
 	if (!path.length)
 		path = field_read_string(url, binary->url_path);
-	text_add(span, TEXT_PATH, &path);
+	text_want(scratch, TEXT_PATH, &path);
 	if (options.wants_query)
-		text_add_field(span, TEXT_QUERY, url, binary->url_raw_query);
+		text_want_field(scratch, TEXT_QUERY, url, binary->url_raw_query);
 }
 
 static __always_inline void client_describe(const struct place *place, struct scratch *scratch, __u64 g, __u64 request,
 					    const struct trace_request_layout *layout)
 {
-	struct trace_span *span = &scratch->open.span;
-
-	span->goroutine_id = field_read(g, place->binary->head.g_goid);
-	text_add_field(span, TEXT_METHOD, request, layout->method);
-	url_add(place, span, field_read(request, layout->url));
-	headers_find(place, scratch, field_read(request, layout->header));
-	headers_add(scratch);
+	scratch->open.span.goroutine_id = field_read(g, place->binary->head.g_goid);
+	text_want_field(scratch, TEXT_METHOD, request, layout->method);
+	url_want(place, scratch, field_read(request, layout->url));
+	headers_find(place, field_read(request, layout->header));
+	headers_want(scratch);
+	texts_read();
 }
 
 /* roundTrip(t, req) */
@@ -54,7 +53,7 @@ int http_client(GO_CONTEXT *ctx)
 	place_set_bias(ctx, &place, place.binary->sites[PROBE_HTTP_CLIENT]);
 	span_abandon(&place, g, SLOT_CLIENT);
 	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_HTTP1);
-	layout = &place.binary->request;
+	layout = &place.binary->requests[TRACE_REQUEST];
 	method = field_read_string(request, layout->method);
 	metric_set_method(&scratch->open, &method);
 	metric_set_server(&place, &scratch->open, request, layout->url);

@@ -188,14 +188,14 @@ static __always_inline void fields_find(struct scratch *scratch, __u64 address)
 static __always_inline void rpc_server_describe(struct scratch *scratch, __u64 transport)
 {
 	enum { PEER = 64, PEER_1_59 = 80 }; /* http2Server.peer.Addr, to 1.59 http2Server.remoteAddr */
-	struct trace_span *span = &scratch->open.span;
 
 	if (header_is_found(scratch, FOUND_PATH))
-		text_add(span, TEXT_RPC_METHOD, &scratch->found[FOUND_PATH].text);
+		text_want(scratch, TEXT_RPC_METHOD, &scratch->found[FOUND_PATH].text);
 	if (header_is_found(scratch, FOUND_AUTHORITY))
-		text_add(span, TEXT_HOST, &scratch->found[FOUND_AUTHORITY].text);
-	headers_add(scratch);
-	transport_addresses(transport, PEER, PEER_1_59, span);
+		text_want(scratch, TEXT_HOST, &scratch->found[FOUND_AUTHORITY].text);
+	headers_want(scratch);
+	texts_read();
+	transport_addresses(transport, PEER, PEER_1_59, &scratch->open.span);
 }
 
 static __always_inline void rpc_server_begin(const struct place *place, __u64 transport, __u32 stream, __u64 frame)

@@ -222,20 +222,24 @@ static __always_inline bool bucket_map_walk(struct scratch *scratch, __u64 map)
 	return !walk->left && !walk->old_left && !walk->overflow;
 }
 
-/* Returns whether all of a map was looked at. */
-static __always_inline bool map_walk(const struct place *place, struct scratch *scratch, __u64 map)
-{
-	return place->binary->has_swiss_maps ? swiss_map_walk(map) : bucket_map_walk(scratch, map);
-}
-
 /* Finds what is wanted of a net/http.Header. */
-static __always_inline void headers_find(const struct place *place, struct scratch *scratch, __u64 map)
+__attribute__((noinline)) int map_find(__u64 map, __u32 is_swiss)
 {
+	struct scratch *scratch = scratch_get();
+
+	if (!scratch)
+		return 0;
 	scratch->seen = 0;
-	if (!map || map_walk(place, scratch, map))
-		return;
+	if (!map || (is_swiss ? swiss_map_walk(map) : bucket_map_walk(scratch, map)))
+		return 0;
 	counter_add(COUNTER_LOST_HEADERS, 1);
 	scratch->seen = 0;
+	return 0;
+}
+
+static __always_inline void headers_find(const struct place *place, __u64 map)
+{
+	map_find(map, place->binary->has_swiss_maps);
 }
 
 static __always_inline bool header_is_found(const struct scratch *scratch, __u32 header)
@@ -401,19 +405,17 @@ static __always_inline bool span_set_parent(struct scratch *scratch)
 	return span_is_sampled(scratch, has_parent);
 }
 
-/* Adds those headers that are texts of the span. */
-static __always_inline void headers_add(struct scratch *scratch)
+/* Wants those headers that are texts of the span. */
+static __always_inline void headers_want(struct scratch *scratch)
 {
-	struct trace_span *span = &scratch->open.span;
-
-	if (span->parent_source == SOURCE_TRACEPARENT && header_is_found(scratch, FOUND_TRACESTATE) &&
+	if (scratch->open.span.parent_source == SOURCE_TRACEPARENT && header_is_found(scratch, FOUND_TRACESTATE) &&
 	    !scratch->found[FOUND_TRACESTATE].is_repeated)
-		text_add(span, TEXT_TRACESTATE, &scratch->found[FOUND_TRACESTATE].text);
+		text_want(scratch, TEXT_TRACESTATE, &scratch->found[FOUND_TRACESTATE].text);
 	if (header_is_found(scratch, FOUND_USER_AGENT))
-		text_add(span, TEXT_USER_AGENT, &scratch->found[FOUND_USER_AGENT].text);
+		text_want(scratch, TEXT_USER_AGENT, &scratch->found[FOUND_USER_AGENT].text);
 	for (__u32 i = 0; i < TRACE_HEADERS_MAX; i++)
 		if (header_is_found(scratch, FOUND_WANTED + i))
-			text_add(span, TEXT_HEADER + i, &scratch->found[FOUND_WANTED + i].text);
+			text_want(scratch, TEXT_HEADER + i, &scratch->found[FOUND_WANTED + i].text);
 }
 
 #endif

@@ -43,11 +43,11 @@ static __always_inline struct go_string request_string(const struct scratch *scr
 	return string;
 }
 
-static __always_inline void request_add(struct scratch *scratch, __u32 text, __s32 offset)
+static __always_inline void request_want(struct scratch *scratch, __u32 text, __s32 offset)
 {
 	struct go_string string = request_string(scratch, offset);
 
-	text_add(&scratch->open.span, text, &string);
+	text_want(scratch, text, &string);
 }
 
 /* A *net.TCPAddr; what does not look like one leaves nothing. */
@@ -85,8 +85,8 @@ static __always_inline bool server_span_fill(const struct place *place, struct s
 {
 	const struct trace_binary *binary = place->binary;
 	const struct server_start *start = &scratch->start;
-	const struct trace_request_layout *layout =
-		start->is_server_request ? &binary->server_request : &binary->request;
+	/* For the verifier, one way and not two. */
+	const struct trace_request_layout *layout = &binary->requests[number_hide(start->kind) & TRACE_SERVER_REQUEST];
 	struct trace_span *span = &scratch->open.span;
 	struct go_string method;
 	__u64 url;
@@ -96,20 +96,21 @@ static __always_inline bool server_span_fill(const struct place *place, struct s
 	metric_set_method(&scratch->open, &method);
 	if (options.wants_no_span)
 		return false;
-	headers_find(place, scratch, request_field(scratch, layout->header));
+	headers_find(place, request_field(scratch, layout->header));
 	if (!span_set_parent(scratch))
 		return false;
 	span->goroutine_id = field_read(start->g, binary->head.g_goid);
 	if (request_field(scratch, layout->tls))
 		span->flags |= SPAN_TLS;
 	url = request_field(scratch, layout->url);
-	text_add(span, TEXT_METHOD, &method);
-	text_add_field(span, TEXT_PATH, url, binary->url_path);
+	text_want(scratch, TEXT_METHOD, &method);
+	text_want_field(scratch, TEXT_PATH, url, binary->url_path);
 	if (options.wants_query)
-		text_add_field(span, TEXT_QUERY, url, binary->url_raw_query);
-	request_add(scratch, TEXT_HOST, layout->host);
-	request_add(scratch, TEXT_PEER, layout->remote_addr);
-	headers_add(scratch);
+		text_want_field(scratch, TEXT_QUERY, url, binary->url_raw_query);
+	request_want(scratch, TEXT_HOST, layout->host);
+	request_want(scratch, TEXT_PEER, layout->remote_addr);
+	headers_want(scratch);
+	texts_read();
 	return true;
 }
 
@@ -155,8 +156,10 @@ int server_begin(GO_CONTEXT *ctx)
 		addresses_read(&place, &scratch->open.span, interface_read(conn, place.binary->conn_rwc));
 	}
 	scratch->open.object = start->object;
-	scratch->open.request = start->is_server_request ? 0 : start->request;
-	scratch->open.url = start->is_server_request ? request_field(scratch, place.binary->server_request.url) : 0;
+	scratch->open.request = start->kind == TRACE_REQUEST ? start->request : 0;
+	scratch->open.url = start->kind == TRACE_REQUEST
+				    ? 0
+				    : request_field(scratch, place.binary->requests[TRACE_SERVER_REQUEST].url);
 	span_open(&place, start->g, SLOT_SERVER, &scratch->open);
 	return 0;
 }
@@ -183,7 +186,7 @@ static __always_inline void server_start(GO_CONTEXT *ctx, const struct server_st
 SEC("uprobe")
 int http_server(GO_CONTEXT *ctx)
 {
-	struct server_start start = { GO_G(ctx), GO_ARG3(ctx), GO_ARG2(ctx), TRACE_HTTP1, 0 };
+	struct server_start start = { GO_G(ctx), GO_ARG3(ctx), GO_ARG2(ctx), TRACE_HTTP1, TRACE_REQUEST };
 
 	if (!go_stack_grows(ctx))
 		server_start(ctx, &start);
@@ -193,7 +196,7 @@ int http_server(GO_CONTEXT *ctx)
 SEC("uprobe")
 int http2_server(GO_CONTEXT *ctx)
 {
-	struct server_start start = { GO_G(ctx), GO_ARG2(ctx), GO_ARG1(ctx), TRACE_HTTP2, 0 };
+	struct server_start start = { GO_G(ctx), GO_ARG2(ctx), GO_ARG1(ctx), TRACE_HTTP2, TRACE_REQUEST };
 
 	if (!go_stack_grows(ctx))
 		server_start(ctx, &start);
@@ -203,7 +206,7 @@ int http2_server(GO_CONTEXT *ctx)
 SEC("uprobe")
 int http2_server_27(GO_CONTEXT *ctx)
 {
-	struct server_start start = { GO_G(ctx), GO_ARG2(ctx), GO_ARG1(ctx), TRACE_HTTP2, 1 };
+	struct server_start start = { GO_G(ctx), GO_ARG2(ctx), GO_ARG1(ctx), TRACE_HTTP2, TRACE_SERVER_REQUEST };
 
 	if (!go_stack_grows(ctx))
 		server_start(ctx, &start);

@@ -43,7 +43,8 @@ static __always_inline void pattern_add(const struct place *place, struct open_s
 	if (open->has_pattern)
 		return;
 	if (!open->pattern.length) {
-		if (!open->request || (open->url && field_read(open->request, binary->request.url) != open->url))
+		if (!open->request ||
+		    (open->url && field_read(open->request, binary->requests[TRACE_REQUEST].url) != open->url))
 			return;
 		if (binary->request_pattern != GO_NO_OFFSET)
 			open->pattern = field_read_string(open->request, binary->request_pattern);
@@ -156,7 +157,7 @@ int echo_route(GO_CONTEXT *ctx)
 			return 0;
 		route = string_read(echo + 88);
 	}
-	url = field_read(request, place.binary->request.url);
+	url = field_read(request, place.binary->requests[TRACE_REQUEST].url);
 	if (route.length && route.data != field_read(url, place.binary->url_path) &&
 	    route.data != field_read(url, place.binary->url_raw_path))
 		router_route_add(open, TEXT_ROUTE, &route);

@@ -66,6 +66,14 @@ struct open_span {
 	struct trace_span span;
 };
 
+/* A text of the process that a span is to have. */
+struct wanted_text {
+	struct go_string string;
+	__u64 text;
+};
+
+enum { TEXTS_WANTED_MAX = 16 };
+
 enum { GROUP_SLOTS = 8 }; /* of a bucket, and of a group: of both kinds of maps */
 
 struct bucket_head {
@@ -84,7 +92,7 @@ struct bucket_walk {
 struct server_start {
 	__u64 g, request, object;
 	__u32 protocol;
-	__u32 is_server_request; /* the layout of the request is trace_binary.server_request */
+	__u32 kind; /* enum trace_request_kind */
 };
 
 enum {
@@ -109,6 +117,8 @@ struct scratch {
 	struct server_start start;
 	struct bucket_walk walk;
 	struct bucket_head bucket;
+	struct wanted_text texts[TEXTS_WANTED_MAX];
+	__u64 texts_wanted;
 	struct open_span open;
 };
 
@@ -321,7 +331,7 @@ static __always_inline void text_add_missing(struct trace_span *span, struct tra
 	span->text_size = (__u16)(at + sizeof(*head));
 }
 
-/* Adds a text of the process, as far as there is room. */
+/* Adds a text of the process, as far as there is room. A span that begins wants several: text_want(). */
 static __always_inline void text_add(struct trace_span *span, __u32 text, const struct go_string *string)
 {
 	struct trace_text_head head = { .text = (__u8)text };
@@ -357,6 +367,40 @@ static __always_inline void text_add_field(struct trace_span *span, __u32 text, 
 	struct go_string string = field_read_string(object, offset);
 
 	text_add(span, text, &string);
+}
+
+/* The texts of a span that begins are noted, and then read by one function, through which the verifier goes once. */
+static __always_inline void text_want(struct scratch *scratch, __u32 text, const struct go_string *string)
+{
+	struct wanted_text *wanted = &scratch->texts[scratch->texts_wanted++ & (TEXTS_WANTED_MAX - 1)];
+
+	wanted->string = *string;
+	wanted->text = text;
+}
+
+static __always_inline void text_want_field(struct scratch *scratch, __u32 text, __u64 object, __s32 offset)
+{
+	struct go_string string = field_read_string(object, offset);
+
+	text_want(scratch, text, &string);
+}
+
+/* Adds what is noted to scratch->open.span. */
+__attribute__((noinline)) int texts_read(void)
+{
+	struct scratch *scratch = scratch_get();
+
+	if (!scratch)
+		return 0;
+	for (__u32 i = 0; i < TEXTS_WANTED_MAX; i++) {
+		const struct wanted_text *wanted = &scratch->texts[i];
+
+		if (i >= scratch->texts_wanted)
+			break;
+		text_add(&scratch->open.span, (__u32)wanted->text, &wanted->string);
+	}
+	scratch->texts_wanted = 0;
+	return 0;
 }
 
 /* ---- interfaces ---- */
