@@ -6,6 +6,7 @@
  * ring buffer, and become records or rows.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -34,6 +35,7 @@ struct trace {
 	struct trace_bpf *bpf;
 	struct go_targets targets;
 	struct go_probes probes;
+	struct probes_plan *plans[GO_TARGETS_MAX]; /* of --pid: made before the load */
 	struct control control;
 	struct services services;
 	struct stops stops;
@@ -167,18 +169,42 @@ static void on_interval(void *context)
 
 /* ---- targets ---- */
 
+static const struct probes_plan *plan_target(struct trace *tool, unsigned int index)
+{
+	struct probes_plan *plan = malloc(sizeof(*plan));
+
+	if (plan)
+		probes_plan(plan, &tool->targets.targets[index].binary, tool->options.wants_sched);
+	return tool->plans[index] = plan;
+}
+
+static void forget_plan(struct trace *tool, unsigned int index)
+{
+	free(tool->plans[index]);
+	tool->plans[index] = NULL;
+}
+
 static bool on_attach(void *context, unsigned int index, const char *path, pid_t pid, bool loudly)
 {
 	struct trace *tool = context;
+	bool is_attached;
 
-	return probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, path, pid,
-			     tool->options.wants_sched, loudly);
+	if (!tool->plans[index] && !plan_target(tool, index))
+		return false;
+	is_attached = probes_attach(&tool->probes, index, tool->plans[index], path, pid, loudly);
+	/* Of a file that is traced in some of its processes another one may be wanted. */
+	if (pid < 0)
+		forget_plan(tool, index);
+	return is_attached;
 }
 
 static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 {
 	struct trace *tool = context;
 
+	for (unsigned int i = 0; i < GO_TARGETS_MAX; i++)
+		if (gone[i])
+			forget_plan(tool, i);
 	go_probes_detach(&tool->probes, gone);
 	methods_forget(&tool->methods, gone);
 }
@@ -227,6 +253,38 @@ static void configure(struct trace *tool)
 	tracer_take_object(&tool->tracer, bpf->obj);
 }
 
+/* What is loaded is verified, which takes longer than all the rest; most programs have no use for most of it. */
+static void load_only_wanted(struct trace *tool)
+{
+	bool wanted[GO_PROBES_MAX] = { false };
+
+	if (!go_targets_open_pids(&tool->targets))
+		return;
+	for (unsigned int i = 0; i < GO_TARGETS_MAX; i++) {
+		const struct probes_plan *plan;
+
+		if (!tool->targets.targets[i].is_used)
+			continue;
+		plan = plan_target(tool, i);
+		if (!plan)
+			return;
+		for (unsigned int probe = 0; probe < TRACE_PROBES_MAX; probe++)
+			wanted[probe] |= plan->places.of[probe].n;
+	}
+	go_probes_load_only(&tool->probes, wanted);
+}
+
+static void set_targets(struct trace *tool)
+{
+	struct go_targets *targets = &tool->targets;
+
+	targets->selection = &tool->options.selection;
+	targets->on_attach = on_attach;
+	targets->on_detach = on_detach;
+	targets->on_process = on_process;
+	targets->tool = tool;
+}
+
 static enum exit_code load(struct trace *tool)
 {
 	const struct options *options = &tool->options;
@@ -237,6 +295,8 @@ static enum exit_code load(struct trace *tool)
 	if (!tool->bpf)
 		return tracer_refused(-errno);
 	configure(tool);
+	set_targets(tool);
+	load_only_wanted(tool);
 	code = control_open(&tool->control, tool->bpf->maps.control, options->control_path);
 	if (code)
 		return code;
@@ -273,11 +333,6 @@ static enum exit_code start(struct trace *tool)
 
 	if (code)
 		return code;
-	tool->targets.selection = &tool->options.selection;
-	tool->targets.on_attach = on_attach;
-	tool->targets.on_detach = on_detach;
-	tool->targets.on_process = on_process;
-	tool->targets.tool = tool;
 	code = go_targets_start(&tool->targets);
 	if (code)
 		return code;

@@ -355,8 +355,8 @@ static int32_t status_offset(const struct go_binary *binary, const struct go_lay
 
 static void set_offsets(struct trace_binary *config, const struct go_binary *binary, const struct go_layout *layout)
 {
-	config->request = request_layout(layout);
-	config->server_request = server_request_layout(layout);
+	config->requests[TRACE_REQUEST] = request_layout(layout);
+	config->requests[TRACE_SERVER_REQUEST] = server_request_layout(layout);
 	config->request_proto_major = go_offset_of(layout, GO_REQUEST_PROTO_MAJOR);
 	config->request_pattern = go_offset_of(layout, GO_REQUEST_PATTERN);
 	config->request_pat = go_offset_of(layout, GO_REQUEST_PAT);
@@ -404,21 +404,26 @@ static bool is_enough(const struct trace_binary *config, const char *path, bool 
 	return false;
 }
 
-bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
-		   pid_t pid, bool wants_sched, bool loudly)
+void probes_plan(struct probes_plan *plan, const struct go_binary *binary, bool wants_sched)
 {
-	struct trace_binary config = { 0 };
-	struct go_places places = { 0 };
+	struct trace_binary *config = &plan->binary;
+	struct go_places *places = &plan->places;
 
-	describe(&config, binary);
-	find_places(&places, &config, binary);
-	find_mux(&places, &config, binary);
-	find_routers(&places, &config, binary);
-	choose_calls(&places, &config);
-	if (!is_goexit_needed(&places, &config))
-		drop(&places, &config, PROBE_GOEXIT);
+	memset(plan, 0, sizeof(*plan));
+	describe(config, binary);
+	find_places(places, config, binary);
+	find_mux(places, config, binary);
+	find_routers(places, config, binary);
+	choose_calls(places, config);
+	if (!is_goexit_needed(places, config))
+		drop(places, config, PROBE_GOEXIT);
 	if (!wants_sched)
-		drop(&places, &config, PROBE_STATUS);
-	return is_enough(&config, path, loudly) && go_probes_tell(probes, target, &config.head) &&
-	       go_probes_attach(probes, target, &places, path, pid, loudly);
+		drop(places, config, PROBE_STATUS);
+}
+
+bool probes_attach(struct go_probes *probes, unsigned int target, struct probes_plan *plan, const char *path, pid_t pid,
+		   bool loudly)
+{
+	return is_enough(&plan->binary, path, loudly) && go_probes_tell(probes, target, &plan->binary.head) &&
+	       go_probes_attach(probes, target, &plan->places, path, pid, loudly);
 }

@@ -13,11 +13,19 @@ struct trace_bpf;
 /* Sets up what is open and not yet loaded. */
 void probes_configure(struct go_probes *probes, struct trace_bpf *bpf);
 
-/* Looks a target's file through, tells the kernel side, and attaches (go_probes_attach()). False where there is nothing
- * that could become a span; what is wrong has been said, as an error if `loudly`. `wants_sched`: with the probe that tells when
- * goroutines are ready, and when they run. A probe that does not fit is left out by
- * itself. */
-bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary, const char *path,
-		   pid_t pid, bool wants_sched, bool loudly);
+/* Where the probes of a target go, and what the kernel side has to know of it. */
+struct probes_plan {
+	struct trace_binary binary;
+	struct go_places places;
+};
+
+/* Looks a target's file through. `wants_sched`: with the probe that tells when goroutines are ready, and when they run. A
+ * probe that does not fit is left out by itself. */
+void probes_plan(struct probes_plan *plan, const struct go_binary *binary, bool wants_sched);
+
+/* Tells the kernel side of a target, and attaches (go_probes_attach()). False where there is nothing that could become a
+ * span; what is wrong has been said, as an error if `loudly`. */
+bool probes_attach(struct go_probes *probes, unsigned int target, struct probes_plan *plan, const char *path, pid_t pid,
+		   bool loudly);
 
 #endif

@@ -87,6 +87,12 @@ void go_probes_configure(struct go_probes *probes, struct bpf_object *object, st
 	}
 }
 
+void go_probes_load_only(struct go_probes *probes, const bool wanted[GO_PROBES_MAX])
+{
+	for (unsigned int probe = 0; probe < probes->n; probe++)
+		bpf_program__set_autoload(probes->programs[probe], wanted[probe]);
+}
+
 int32_t go_offset_of(const struct go_layout *layout, enum go_field field)
 {
 	return layout->offsets[field] == GO_OFFSET_NONE ? (int32_t)GO_NO_OFFSET : layout->offsets[field];
@@ -128,13 +134,23 @@ void go_probes_note_process(struct go_probes *probes, unsigned int target, pid_t
 
 /* ---- links ---- */
 
+/* What is not loaded had no place in a process that has become another program since: it is gone. */
+static int probe_attach(struct go_probes *probes, unsigned int probe, unsigned int target,
+			const struct go_probe_places *places, const char *path, pid_t pid)
+{
+	if (!places->n)
+		return 0;
+	if (bpf_program__fd(probes->programs[probe]) < 0)
+		return -ESRCH;
+	return uprobe_attach(&probes->links[target], probes->programs[probe], probes->has_multi, path, pid,
+			     places->offsets, places->n, probes->has_cookies ? target : 0);
+}
+
 bool go_probes_attach(struct go_probes *probes, unsigned int target, const struct go_places *places, const char *path,
 		      pid_t pid, bool loudly)
 {
 	for (unsigned int probe = probes->n; probe-- > 0;) {
-		int error =
-			uprobe_attach(&probes->links[target], probes->programs[probe], probes->has_multi, path, pid,
-				      places->of[probe].offsets, places->of[probe].n, probes->has_cookies ? target : 0);
+		int error = probe_attach(probes, probe, target, &places->of[probe], path, pid);
 
 		if (!error)
 			continue;

@@ -19,12 +19,14 @@ enum { GO_PROBES_MAX = 64, GO_PLACES_MAX = SITE_RETURNS_MAX };
 
 struct bpf_object;
 
+struct go_probe_places {
+	uint64_t offsets[GO_PLACES_MAX];
+	unsigned int n;
+};
+
 /* Where the probes of one binary go, as offsets in its file; zeroed: nowhere. */
 struct go_places {
-	struct {
-		uint64_t offsets[GO_PLACES_MAX];
-		unsigned int n;
-	} of[GO_PROBES_MAX];
+	struct go_probe_places of[GO_PROBES_MAX];
 };
 
 /* Each adds places to a probe, and returns the address of the first, or 0 where there is none: no such function, or its
@@ -59,6 +61,9 @@ struct go_probes {
  * has_cookies. */
 void go_probes_configure(struct go_probes *probes, struct bpf_object *object, struct bpf_program *const *programs,
 			 unsigned int n);
+
+/* Before the load, where all targets are known: only what has a place in one of them is loaded. */
+void go_probes_load_only(struct go_probes *probes, const bool wanted[GO_PROBES_MAX]);
 
 /* A field's offset as the BPF side has it: GO_NO_OFFSET where it is not known. */
 int32_t go_offset_of(const struct go_layout *layout, enum go_field field);

@@ -343,12 +343,37 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void targets_open(struct go_targets *targets)
+{
+	if (targets->inotify_fd)
+		return;
+	raise_descriptors();
+	targets->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+}
+
+bool go_targets_open_pids(struct go_targets *targets)
+{
+	const struct cli *cli = targets->selection->cli;
+
+	targets_open(targets);
+	for (unsigned int i = 0; i < cli->n_pids; i++) {
+		char path[PROC_PATH_SIZE];
+		struct go_file file;
+
+		exe_path(path, cli->pids[i]);
+		if (!file_identify(path, &file))
+			return false;
+		if (target_find(targets, &file) == NOT_FOUND && target_add(targets, &file, path, false) == NOT_FOUND)
+			return false;
+	}
+	return cli->n_pids;
+}
+
 enum exit_code go_targets_start(struct go_targets *targets)
 {
 	const struct go_selection *selection = targets->selection;
 
-	raise_descriptors();
-	targets->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	targets_open(targets);
 	for (unsigned int i = 0; i < selection->cli->n_pids; i++)
 		if (!trace_pid(targets, selection->cli->pids[i]))
 			return EXIT_CANNOT_OBSERVE;

@@ -62,6 +62,10 @@ struct go_targets {
 	int inotify_fd; /* set by go_targets_start(): readable when go_targets_on_write() is due */
 };
 
+/* Opens the files of all processes of --pid, for who wants to know them before go_targets_start(), which says what is wrong.
+ * False: not all, or there is no --pid. */
+bool go_targets_open_pids(struct go_targets *targets);
+
 /* Finds what is selected now. What is wrong has been said: a --pid process or --exe file that is no Go program. */
 enum exit_code go_targets_start(struct go_targets *targets);
 
