@@ -247,10 +247,25 @@ static void configure(struct trace *tool)
 	metrics_name(bpf->rodata->metric_methods, bpf->rodata->metric_bounds);
 	if (!options->wants_metrics)
 		bpf_map__set_max_entries(bpf->maps.metrics, 1);
+	if (!options->wants_sched)
+		bpf_map__set_max_entries(bpf->maps.scheds, 1);
 	probes_configure(&tool->probes, bpf);
 	if (tool->probes.has_multi)
 		take_memory_late(bpf);
 	tracer_take_object(&tool->tracer, bpf->obj);
+}
+
+/* Maps that make room for others take all of their memory when they are made, some 20 MB. */
+static void reserve_only_wanted(struct trace_bpf *bpf, const bool wanted[GO_PROBES_MAX])
+{
+	if (!wanted[PROBE_NEW_GOROUTINE])
+		bpf_map__set_max_entries(bpf->maps.contexts, 1);
+	if (!wanted[PROBE_GRPC_HEADERS])
+		bpf_map__set_max_entries(bpf->maps.pending, 1);
+	if (!wanted[PROBE_GRPC_BELOW])
+		bpf_map__set_max_entries(bpf->maps.handlers, 1);
+	if (!wanted[PROBE_SQL_PREPARED])
+		bpf_map__set_max_entries(bpf->maps.statements, 1);
 }
 
 /* What is loaded is verified, which takes longer than all the rest; most programs have no use for most of it. */
@@ -272,6 +287,7 @@ static void load_only_wanted(struct trace *tool)
 			wanted[probe] |= plan->places.of[probe].n;
 	}
 	go_probes_load_only(&tool->probes, wanted);
+	reserve_only_wanted(tool->bpf, wanted);
 }
 
 static void set_targets(struct trace *tool)
