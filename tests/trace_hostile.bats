@@ -217,6 +217,8 @@ until_record() {
 		reborn_start three
 		ask "$ADDRESS" /three
 		ask "$ADDRESS" /three
+		# With --all other programs of the machine may keep the tracer busy until these have ended.
+		[ "$option" != --all ] || until_record 'select(.url_path == "/three")'
 		proc_end two
 		proc_end three
 		tracer_stop
