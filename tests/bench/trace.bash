@@ -3,13 +3,14 @@
 #
 # A saturated net/http server with a trivial handler, without otb-trace and with it: all requests as spans, one in ten, and
 # none but all counted. And two probes with nothing to do in the same two functions, at the same places, and at
-# their entry, where other tracers have theirs.
+# their entry, where other tracers have theirs. Then OpenTelemetry's own tracer for Go, which writes its spans to a file, too.
 
 trace_go=1.26
 
 # One load under probes with nothing to do, in the two functions that otb-trace probes for a request.
 measure_nothing() { # entry|place SECONDS
 	measure_load "without_$1" "$2" /
+	: >"$work/nothing.out"
 	"$programs/tests/bench/nothing" "$work/server" "$reader" "$1" net/http.serverHandler.ServeHTTP \
 		'net/http.(*response).finishRequest' >"$work/nothing.out" 2>&1 &
 	pid=$!
@@ -35,7 +36,30 @@ measure_traced() { # KEY SECONDS OPTION...
 	take_sample spans "$1" "$spans"
 	take_sample lost "$1" "$lost"
 	take_sample missing "$1" "$((requests - spans - lost))"
+	[[ $1 != all ]] || take_sample told otb-trace "$(bc <<<"scale=3; $spans / $requests")"
 	take_sample probe_us "$1" "$(jq -s --argjson n "$requests" 'map(select(.event == "stats"))[0].probe_time_ns / 1000 / $n' "$work/tracer.out")"
+}
+
+# One load under OpenTelemetry's tracer; what it has told. It ends in its own time.
+measure_otel() { # SECONDS
+	local began
+	measure_load without_otel "$1" /
+	: >"$work/otel.err"
+	began=$EPOCHREALTIME
+	OTEL_TRACES_EXPORTER=console OTEL_SERVICE_NAME=trivial "$OTEL_AUTO" -target-pid "$reader" \
+		>"$work/otel.out" 2>"$work/otel.err" &
+	pid=$!
+	until grep -q 'loaded successfully' "$work/otel.err"; do
+		kill -0 "$pid" 2>/dev/null || die "$(tail -n 1 "$work/otel.err")"
+		sleep 0.01
+	done
+	take_sample attach_ms otel "$(bc <<<"scale=1; $(since_us "$began") / 1000")"
+	measure_load otel "$1" /
+	take_sample rss_mb otel "$(bc <<<"scale=2; $(memory_kb "$pid" VmRSS) / 1024")"
+	kill -INT "$pid"
+	wait "$pid" || true
+	pid=''
+	take_sample told otel "$(bc <<<"scale=3; $(wc -l <"$work/otel.out") / $requests")"
 }
 
 measure_round() { # SECONDS
@@ -47,6 +71,7 @@ measure_round() { # SECONDS
 	measure_traced counted "$1" --summary
 	measure_nothing place "$1"
 	measure_nothing entry "$1"
+	[[ ! -x $OTEL_AUTO ]] || measure_otel "$1"
 }
 
 print_trace_row() { # WHAT KEY WITHOUT
@@ -69,6 +94,12 @@ print_trace() {
 	print_trace_row 'with otb-trace --summary' counted without_counted
 	print_trace_row 'two probes with nothing to do, at the same places' place without_place
 	print_trace_row 'the same at the entry of the functions' entry without_entry
+	print_trace_row "with OpenTelemetry's tracer $OTEL_AUTO_RELEASE" otel without_otel
+	printf '\n'
+	print_titles '' otb-trace "OpenTelemetry's tracer $OTEL_AUTO_RELEASE" 'theirs / ours'
+	print_pair 'spans told, of the requests' told %.3f otb-trace otel
+	print_pair 'resident memory, MB' rss_mb %.1f otb-trace otel
+	print_pair 'start, ms' attach_ms %.0f otb-trace otel
 	printf '\n'
 	print_titles 'bar' wanted measured holds
 	print_bar 'requests/s with it, of the same without (median), a span for each' '>= 0.95' "$all" "${all%% *} >= 0.95"
@@ -87,6 +118,7 @@ bench_trace() {
 	[[ $quick == no ]] || rounds=3 seconds=2
 	command -v wrk >/dev/null || die 'no wrk (a package of that name)'
 	go_build "$trace_go" static "$work/server" tests/target/go/trivial || die 'no Go'
+	otel_auto_build || progress 'no OpenTelemetry tracer: it is left out'
 	start_server
 	measure_load warm "$seconds" /
 	for ((round = 1; round <= rounds; round++)); do
