@@ -2,10 +2,11 @@
 /*
  * Probes with nothing to do, for scripts/bench: what the kernel takes for a hit, whatever a tracer does with it.
  *
- *	nothing FILE PID entry|place FUNCTION...
+ *	nothing FILE PID entry|place|return|CALLEE FUNCTION...
  *
- * in the process, at the first instruction of Go functions or where our tracers have theirs (common/go/site.h). Prints a
- * line once they are attached, and ends on SIGTERM. Needs multi-uprobe links (Linux 6.10).
+ * in the process, at the first instruction of Go functions, where our tracers have theirs (common/go/site.h), at their only
+ * return, or where they call another one. Prints a line once they are attached, and ends on SIGTERM. Needs multi-uprobe
+ * links (Linux 6.10).
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -32,14 +33,31 @@ static void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static uint64_t offset_of(const struct go_binary *binary, const struct go_function *function, bool at_entry)
+static uint64_t address_of(const struct go_binary *binary, const struct go_function *function, const char *where)
 {
-	struct site site = { .address = function->address };
-	uint64_t offset = 0;
+	struct go_function callee = { .name = where };
+	uint64_t returns[SITE_RETURNS_MAX];
+	struct site site;
 
-	if (!function->address || (!at_entry && !site_of_entry(binary, function, &site)) ||
-	    !image_offset(&binary->image, site.address, &offset))
+	if (!strcmp(where, "entry"))
+		return function->address;
+	if (!strcmp(where, "place"))
+		return site_of_entry(binary, function, &site) ? site.address : 0;
+	if (!strcmp(where, "return"))
+		return site_of_returns(binary, function, returns) == 1 ? returns[0] : 0;
+	go_functions_find(binary, &callee, 1);
+	return callee.address && site_of_call(binary, function, callee.address, &site) ? site.address : 0;
+}
+
+static uint64_t offset_of(const struct go_binary *binary, const struct go_function *function, const char *where)
+{
+	uint64_t address = function->address ? address_of(binary, function, where) : 0;
+	uint64_t offset;
+
+	if (!address || !image_offset(&binary->image, address, &offset)) {
+		errno = ENOENT;
 		fail(function->name);
+	}
 	return offset;
 }
 
@@ -81,12 +99,12 @@ int main(int argc, char **argv)
 	unsigned int n = argc > 4 ? (unsigned int)argc - 4 : 0;
 
 	if (!n || n > PLACES_MAX || go_binary_open(&binary, argv[1]))
-		fail("FILE PID entry|place FUNCTION...");
+		fail("FILE PID entry|place|return|CALLEE FUNCTION...");
 	for (unsigned int i = 0; i < n; i++)
 		functions[i].name = argv[4 + i];
 	go_functions_find(&binary, functions, n);
 	for (unsigned int i = 0; i < n; i++)
-		offsets[i] = offset_of(&binary, &functions[i], !strcmp(argv[3], "entry"));
+		offsets[i] = offset_of(&binary, &functions[i], argv[3]);
 	attach(argv[1], (uint32_t)strtoul(argv[2], NULL, 10), offsets, n);
 	puts("attached");
 	fflush(stdout);

@@ -1,0 +1,3 @@
+module otb/tests/target/go/called
+
+go 1.17
