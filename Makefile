@@ -143,11 +143,12 @@ FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -g -O1 -fno-common -I. -I$(BUILD) -MMD -M
 # a program that does not load there. Distributions whose clang has a stack protector by default must not apply it.
 # The placement of blocks turns loops so that one falls through into its own beginning, which kernels like 5.10 refuse
 # (check_cfg() in kernel/bpf/verifier.c: "back-edge"); tests/bpf.bats looks. BPF_CORE_READ() declares what clang from 21 on
-# warns of.
+# warns of. The line information of BTF names each source by its folder, and ends up in the programs: it is to be
+# the same wherever they are built.
 BPF_ARCH := $(or $(patsubst %:$(ARCH),%,$(filter %:$(ARCH),x86:x86_64 arm64:aarch64 s390:s390x riscv:riscv64 \
 	powerpc:ppc64le)),$(ARCH))
 BPF_FLAGS := --target=bpf -mcpu=v2 -std=gnu17 -g -O2 -fno-stack-protector -mllvm -disable-block-placement \
-	-D__TARGET_ARCH_$(BPF_ARCH) -I. -MMD -MP \
+	-D__TARGET_ARCH_$(BPF_ARCH) -I. -MMD -MP -ffile-prefix-map=$(CURDIR)=. \
 	-idirafter /usr/include/$(ARCH)-linux-gnu -Wall -Wextra -Wshadow -Wno-unknown-warning-option \
 	-Wno-default-const-init-var-unsafe $(if $(filter 1,$(DEV)),-Werror)
 
@@ -252,11 +253,12 @@ check:
 # ---- Install --------------------------------------------------------------------------------------------------------
 
 # A program whose man page is in section 8 is for root and goes to sbin. One "from:to" word for each file.
+# (Not called INSTALL: by that name packagers hand over the command.)
 SBIN := $(foreach p,$(notdir $(PROGRAMS)),$(if $(wildcard man/$(p).8),$(p)))
 BIN := $(filter-out $(SBIN),$(notdir $(PROGRAMS)))
 # into FOLDER,FILES
 into = $(foreach f,$(2),$(f):$(1)/$(notdir $(f)))
-INSTALL := \
+INSTALLED := \
 	$(call into,$(PREFIX)/bin,$(addprefix $(BUILD)/,$(BIN))) \
 	$(call into,$(PREFIX)/sbin,$(addprefix $(BUILD)/,$(SBIN))) \
 	$(foreach s,1 7 8,$(call into,$(PREFIX)/share/man/man$(s),$(wildcard man/*.$(s)))) \
@@ -265,14 +267,14 @@ INSTALL := \
 	$(call into,$(FISHDIR),$(wildcard completions/fish/*))
 
 install: all
-	$(Q)set -e; for pair in $(INSTALL); do \
+	$(Q)set -e; for pair in $(INSTALLED); do \
 		from=$${pair%%:*} to='$(DESTDIR)'$${pair#*:}; mode=0644; \
 		[ ! -x "$$from" ] || mode=0755; \
 		$(if $(filter 1,$(V)),,echo "  INSTALL $$to";) install -D -m $$mode "$$from" "$$to"; \
 	done
 
 uninstall:
-	$(Q)rm -f $(foreach pair,$(INSTALL),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))')
+	$(Q)rm -f $(foreach pair,$(INSTALLED),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))')
 
 # ---- Source archive: the same bytes from the same commit ------------------------------------------------------------
 
