@@ -10,7 +10,8 @@
 # make            the programs                       make check          every test (scripts/check)
 # make tests      unit tests, targets, benchmarks    make fuzz           the fuzzers
 # make install    PREFIX=, DESTDIR=                  make uninstall      removes what install puts there
-# make dist       build/otb-VERSION.tar.gz           make clean
+# make dist       build/otb-VERSION.tar.gz           make deb        build/otb_VERSION_ARCH.deb (scripts/deb)
+# make clean
 #
 # What is missing, scripts/setup installs.
 
@@ -165,7 +166,7 @@ Q := $(if $(filter 1,$(V)),,@)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .SUFFIXES:
-.PHONY: all tests fuzz check install uninstall dist clean FORCE
+.PHONY: all tests fuzz check install uninstall dist deb clean FORCE
 
 all: $(PROGRAMS)
 tests: all $(UNIT_TESTS) $(TARGETS) $(BENCHMARKS)
@@ -276,7 +277,7 @@ install: all
 uninstall:
 	$(Q)rm -f $(foreach pair,$(INSTALLED),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))')
 
-# ---- Source archive: the same bytes from the same commit ------------------------------------------------------------
+# ---- Source archive and package: the same bytes from the same commit ------------------------------------------------
 
 DIST := otb-$(VERSION)
 
@@ -288,6 +289,9 @@ dist:
 		--format=ustar --transform='s,^,$(DIST)/,' --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 \
 		--numeric-owner --mode=u+rw,go=u,go-w --files-from=-
 	$(Q)gzip -9 -n -f $(BUILD)/$(DIST).tar
+
+deb:
+	$(Q)scripts/deb $(BUILD)
 
 clean:
 	$(Q)rm -rf $(BUILD)

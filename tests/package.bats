@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# make install and uninstall.
+# make install and uninstall, and what the Debian package is made by, as far as it can be told without building it
+# (package.long.bats does).
 #
 # bats file_tags=no-san
 
@@ -104,4 +105,82 @@ expected_files() {
 		run -1 grep -F "$root/" "$program"
 		run -1 grep -E 'R(UN)?PATH' <(readelf --dynamic "$program")
 	done
+}
+
+# ---- The package ---------------------------------------------------------------------------------------------------------
+
+# build_dependencies: of scripts/debian/control, without versions and alternatives, but for debhelper
+build_dependencies() {
+	sed -n '/^Build-Depends:/,/^$/{s/^ \([^ ,]*\).*/\1/p}' "$root/scripts/debian/control" | grep -v '^debhelper' | sort
+}
+
+# installed_by_setup: what scripts/setup installs for a build, with bpftool for which it has a function
+installed_by_setup() {
+	local build_packages=()
+	# shellcheck source=scripts/lib.bash
+	. "$root/scripts/lib.bash"
+	eval "$(sed -n '/^build_packages=(/,/)/p' "$root/scripts/setup")"
+	# gcc, make and libc6-dev are build-essential, which no package names.
+	printf '%s\n' bpftool "${build_packages[@]}" | grep -vxE 'gcc|make|libc6-dev' | sort
+}
+
+@test "the package's build dependencies are what scripts/setup installs" {
+	[ "$(build_dependencies | wc -l)" -gt 10 ]
+	diff <(build_dependencies) <(installed_by_setup)
+}
+
+@test "the package's files name every license that the code has" {
+	local license
+	for license in $(grep -rhoE 'SPDX-License-Identifier: .*' "$root"/{bpf,cmd,common} | sed 's/.*: //; s/ \*\/$//' |
+		sed 's/ OR /\n/g' | sort -u); do
+		grep -qx "License: .*${license%.0-only}.*" "$root/scripts/debian/copyright"
+	done
+}
+
+# A tree of its own, with a CHANGELOG.md of ours
+changelog() { # TEXT
+	mkdir -p repository/common/cli
+	cp -r "$root/scripts" repository
+	printf '%s\n' "$1" >repository/CHANGELOG.md
+	repository/scripts/deb --changelog 1796050000
+}
+
+@test "CHANGELOG.md becomes a changelog that dpkg reads" {
+	command -v dpkg-parsechangelog >/dev/null || skip 'no dpkg-parsechangelog'
+	changelog '# Changelog
+
+Words before.
+
+## 0.3.0-rc1 (not released)
+
+- `one`: an item of more than seventy-four characters, which has to be folded, and goes
+  on in a second line.
+- Two.
+
+## 0.2.1 (2026-03-01)
+
+- Three.' >changelog
+	run -0 dpkg-parsechangelog --all -l changelog
+	[[ $output = *"Version: 0.3.0~rc1~20261130144640"* ]]
+	[[ $output = *"Date: Mon, 30 Nov 2026 14:46:40 +0000"* ]]
+	run -0 cat changelog
+	[[ $output = *'
+otb (0.2.1) unstable; urgency=medium
+
+  * Three.
+
+ -- The otb authors <'*'>  Sun, 01 Mar 2026 00:00:00 +0000' ]]
+	[[ $output = *'
+  * `one`: an item of more than seventy-four characters, which has to be
+    folded, and goes on in a second line.
+  * Two.
+
+'* ]]
+	[ "$(awk 'length > 80' changelog)" = '' ]
+	dpkg --compare-versions 0.3.0~rc1~20261130144640 lt 0.3.0~rc1
+}
+
+@test "the newest version of CHANGELOG.md is that of the programs" {
+	run -0 "$TRACER_BUILD/otb-trace" --version
+	[[ ${lines[0]} = "otb-trace $(sed -n 's/^## \([^ ]*\) .*/\1/p' "$root/CHANGELOG.md" | head -n 1)"* ]]
 }

@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The Debian package: built, built again, installed on a minimal Debian, run, and removed.
+#
+# bats file_tags=no-san
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	export BATS_TEST_TIMEOUT=1800
+	load lib/tracer
+	cd "$BATS_FILE_TMPDIR" || return
+	"$TRACER_ROOT/scripts/deb" built >deb.log 2>&1 || return 0
+	cat deb.log >&3
+}
+
+setup() {
+	load lib/tracer
+	load lib/net
+	load lib/cases
+	load lib/await
+	root=$TRACER_ROOT
+	cd "$BATS_FILE_TMPDIR" || return
+	# shellcheck source=scripts/lib.bash
+	missing=$(. "$root/scripts/lib.bash" && missing_packages build-essential dpkg-dev debhelper)
+	# shellcheck disable=SC2086 # the lines become words
+	[ -z "$missing" ] || skip "not installed: $(echo $missing)"
+	package=$(echo "$PWD"/built/otb_*.deb)
+	[ -e "$package" ] || { cat deb.log && return 1; }
+	[ "$EUID" -eq 0 ] || skip 'needs root'
+	chroot=$BATS_FILE_TMPDIR/chroot
+}
+
+teardown() {
+	tracer_kill
+	net_down
+}
+
+inside() { # COMMAND...
+	"$root/tests/lib/in-chroot" "$chroot" "$@"
+}
+
+# fresh_chroot: with packages' names to be had
+fresh_chroot() {
+	(
+		# shellcheck source=scripts/lib.bash
+		. "$root/scripts/lib.bash"
+		# shellcheck source=scripts/chroot.bash
+		. "$root/scripts/chroot.bash"
+		make_chroot bookworm "$chroot"
+		copy_network_settings "$chroot"
+	) 3>&-
+	inside apt-get -qq update
+}
+
+# programs_in PACKAGE-FILE: with their paths
+programs_in() {
+	dpkg-deb --fsys-tarfile "$1" | tar --list | sed -n 's,^\.\(/usr/s*bin/.\),\1,p'
+}
+
+# ---- Built -------------------------------------------------------------------------------------------------------------
+
+@test "lintian has nothing to say" {
+	command -v lintian >/dev/null || skip 'no lintian'
+	# It leaves files there.
+	run -0 env TMPDIR="$BATS_TEST_TMPDIR" lintian --allow-root --display-info --fail-on error,warning,info built/*.deb
+	[ -z "$output" ]
+}
+
+# From an unpacked source archive, which is no git repository, in a folder of another name and depth.
+@test "the same bytes from another folder, at another time, in another locale, with other settings" {
+	make --silent -C "$root" dist BUILD="$PWD/dist"
+	mkdir -p 'another/and/deeper'
+	tar --extract --directory=another/and/deeper --strip-components=1 --file="$(echo dist/*.tar.gz)"
+	(
+		umask 077
+		export LC_ALL=de_DE.UTF-8 TZ=Pacific/Kiritimati CFLAGS=-O0 CC=false MAKEFLAGS=DEV=1 HOME=/nonexistent
+		another/and/deeper/scripts/deb again >again.log 2>&1
+	) || { cat again.log && return 1; }
+	[ "$(cd built && echo *.deb)" = "$(cd again && echo *.deb)" ]
+	local file
+	for file in built/*.deb; do
+		cmp "$file" "again/${file##*/}"
+	done
+	sha256sum built/otb_*.deb | sed 's/^/# /' >&3
+}
+
+@test "the package holds what make install installs, and its documents" {
+	make --silent -C "$root" -o all install BUILD="$TRACER_BUILD" DESTDIR="$PWD/tree" PREFIX=/usr \
+		ZSHDIR=/usr/share/zsh/vendor-completions
+	diff <(cd tree && find . ! -type d | sed 's,^\./usr/share/man/.*,&.gz,' | sort) \
+		<(dpkg-deb --fsys-tarfile "$package" | tar --list | grep -v '/$' | grep -vE '^\./usr/share/(doc|lintian)/' | sort)
+	run -0 bash -c 'dpkg-deb --fsys-tarfile "$1" | tar --list | grep "^./usr/share/doc/otb/." | sort' bash "$package"
+	[ "$(echo "${lines[@]##*/}")" = 'README.md.gz changelog.gz copyright' ]
+}
+
+@test "a fresh Debian builds it with nothing but the build dependencies" {
+	fresh_chroot
+	mkdir -p dist "$chroot/root/otb"
+	make --silent -C "$root" dist BUILD="$PWD/dist"
+	tar --extract --no-same-owner --directory="$chroot/root/otb" --strip-components=1 --file="$(echo dist/*.tar.gz)"
+	inside sh -c 'cd /root/otb && apt-get -qq -y --no-install-recommends install build-essential && mkdir debian &&
+		cp scripts/debian/control debian && apt-get -qq -y --no-install-recommends build-dep . && rm -r debian' >apt.log 2>&1
+	inside sh -c 'cd /root/otb && scripts/deb' >fresh.log 2>&1 || { cat fresh.log && return 1; }
+	local fresh=$chroot/root/otb/build/${package##*/} tools
+	diff <(contents "$package") <(contents "$fresh")
+	if tools=$(diff <(installed_tools built/deb/*.buildinfo) <(installed_tools "$chroot"/root/otb/build/deb/*.buildinfo)); then
+		cmp "$package" "$fresh"
+	else
+		echo "# bytes not compared: $(grep -c '^>' <<<"$tools") packages there are of other versions than here" >&3
+	fi
+}
+
+# contents PACKAGE-FILE: what it says of itself, and its files with owners and modes, but for their sizes
+contents() {
+	dpkg-deb --info "$1" | grep -E '^ (Package|Version|Architecture|Depends|Suggests):'
+	dpkg-deb --contents "$1" | awk '{ print $1, $2, $6 }'
+}
+
+# installed_tools BUILDINFO: the packages that it was built with, with their versions
+installed_tools() {
+	sed -n '/^Installed-Build-Depends:/,/^[^ ]/p' "$1" | grep '^ '
+}
+
+# ---- Installed ---------------------------------------------------------------------------------------------------------
+
+# whole_system: everything in it, with what it is, but for the package manager's own books, logs and caches
+whole_system() {
+	(cd "$chroot" && find . -xdev \( -path ./var/lib/apt -o -path ./var/lib/dpkg -o -path ./var/cache -o -path ./var/log \
+		-o -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp \) -prune -o -printf '%M %u %g %s %p %l\n' | sort)
+}
+
+@test "installed on a minimal Debian: programs, pages, completions; removed: nothing is left" {
+	fresh_chroot
+	whole_system >before
+	cp "$package" "$chroot/otb.deb"
+	inside apt-get -qq -y --no-install-recommends install /otb.deb >apt.log 2>&1 || { cat apt.log && return 1; }
+	rm "$chroot/otb.deb"
+	local version program
+	version=$(dpkg-deb --field "$package" Version)
+	for program in $(programs_in "$package"); do
+		run -0 --separate-stderr inside "$program" --version
+		# shellcheck disable=SC2154 # of bats
+		[[ ${lines[0]} = "${program##*/} ${version%%~*}" && -z $stderr ]]
+		run -0 --separate-stderr inside "${program##*/}" --help
+		[[ $output = "Usage: ${program##*/} "* && -z $stderr ]]
+	done
+	[ "$(inside dpkg --verify otb)" = '' ]
+	inside apt-get -qq -y purge --auto-remove otb >apt.log 2>&1 || { cat apt.log && return 1; }
+	whole_system | diff before -
+	run -1 inside dpkg-query --status otb
+}
+
+@test "installed: man finds the pages, and bash, zsh and fish complete" {
+	fresh_chroot
+	cp "$package" "$chroot/otb.deb"
+	inside apt-get -qq -y --no-install-recommends install /otb.deb man-db bash-completion zsh fish >apt.log 2>&1 ||
+		{ cat apt.log && return 1; }
+	local name path
+	for path in "$root"/man/*; do
+		name=${path##*/}
+		run -0 --separate-stderr inside man --warnings "${name##*.}" "${name%.*}"
+		[[ ${lines[0]} = "${name%.*}"* || ${lines[0]} = *"(${name##*.})"* ]]
+		[ -z "$stderr" ]
+	done
+	run -0 inside man --whatis otb-trace
+	for path in $(programs_in "$package"); do
+		name=${path##*/}
+		run -0 inside bash -ic ". /usr/share/bash-completion/bash_completion; _completion_loader $name; complete -p $name"
+		[[ $output = *" $name" ]]
+		run -0 inside zsh -fc "autoload -U compinit; compinit -u -D; echo \${_comps[$name]}"
+		[ "$output" = "_$name" ]
+		run -0 inside fish -c "complete --do-complete '$name --'"
+		[[ $output = *--version* ]]
+	done
+}
+
+# by_tracer_in_chroot: tracers are started by a program of their name that becomes the one in the chroot
+by_tracer_in_chroot() {
+	local program
+	TRACER_BUILD=$BATS_TEST_TMPDIR/by-chroot
+	mkdir "$TRACER_BUILD"
+	for program in $(programs_in "$package"); do
+		printf '#!/bin/sh\nexec "%s" "%s" %s "$@"\n' "$root/tests/lib/in-chroot" "$chroot" "$program" \
+			>"$TRACER_BUILD/${program##*/}"
+	done
+	chmod +x "$TRACER_BUILD"/*
+}
+
+# syns_seen START STOP: a tracer of the namespace $NET_A sees each of the SYNs of a client that are lost, and whose they are
+syns_seen() {
+	CASE_COUNT=3 tracer_case syn "$1" "$2"
+	run -0 jq -r 'select(.event == "tcp_retransmit") | [.reason, .comm, .pid] | @tsv' "$TRACER_OUT"
+	[ "${#lines[@]}" -eq 3 ] || { cat "$TRACER_OUT" "$TRACER_ERR" && return 1; }
+	local line
+	for line in "${lines[@]}"; do
+		[ "$line" = "syn	otb-client	${CASE_PIDS[otb-client]}" ]
+	done
+	case_end
+}
+
+tracer_of_namespace() {
+	tracer_start otb-tcpretrans -j -d 60s --netns "$(net_inode "$NET_A")"
+}
+
+@test "installed: a tracer traces" {
+	bpf_permitted || skip 'eBPF is not permitted here'
+	[ -x "$chroot/usr/sbin/otb-tcpretrans" ]
+	by_tracer_in_chroot
+	net_up
+	syns_seen tracer_of_namespace tracer_stop
+}
