@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The Debian package: built, built again, installed on a minimal Debian, run, and removed.
+# The Debian package and the container image: built, built again, installed on a minimal Debian, run, and removed.
 #
 # bats file_tags=no-san
 
@@ -11,6 +11,8 @@ setup_file() {
 	export BATS_TEST_TIMEOUT=1800
 	load lib/tracer
 	cd "$BATS_FILE_TMPDIR" || return
+	OTB_RUNROOT=$(mktemp -d /tmp/otb-run.XXXXXX) # podman takes no path of more than 50 characters
+	export OTB_RUNROOT
 	"$TRACER_ROOT/scripts/deb" built >deb.log 2>&1 || return 0
 	cat deb.log >&3
 }
@@ -35,6 +37,14 @@ setup() {
 teardown() {
 	tracer_kill
 	net_down
+}
+
+# What podman leaves: the containers of a failed test, and empty cgroups.
+teardown_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	[ ! -x container ] || ./container rm --all --force
+	rm -rf "$OTB_RUNROOT"
+	find /sys/fs/cgroup -depth -path '*/libpod_parent*' -type d -exec rmdir --ignore-fail-on-non-empty {} + 2>/dev/null || true
 }
 
 inside() { # COMMAND...
@@ -208,6 +218,157 @@ tracer_of_namespace() {
 	bpf_permitted || skip 'eBPF is not permitted here'
 	[ -x "$chroot/usr/sbin/otb-tcpretrans" ]
 	by_tracer_in_chroot
+	net_up
+	syns_seen tracer_of_namespace tracer_stop
+}
+
+# ---- The image ---------------------------------------------------------------------------------------------------------
+
+# The program $container is podman, with all that it keeps in a folder of ours. Its own limits are more than root may set
+# where it lacks CAP_SYS_RESOURCE; crun knows no machines with both versions of cgroups, as runc does.
+make_container_program() {
+	container=$PWD/container
+	cat >podman.conf <<-'END'
+		[containers]
+		default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+		[engine]
+		runtime = "runc"
+		cgroup_manager = "cgroupfs"
+		events_logger = "none"
+	END
+	cat >"$container" <<-END
+		#!/bin/sh
+		CONTAINERS_CONF="$PWD/podman.conf" exec podman --root "$PWD/podman" --runroot "$OTB_RUNROOT" \\
+			--storage-driver vfs "\$@"
+	END
+	chmod +x "$container"
+}
+
+# need_image: that container has the image $name
+need_image() {
+	local image tool
+	for tool in podman runc; do
+		command -v "$tool" >/dev/null || skip "no $tool"
+	done
+	image=$(echo "$PWD"/built/otb-*-image.tar)
+	[ -e "$image" ] || { echo 'there is no image' && return 1; }
+	name=otb:${image##*/otb-} name=${name%-image.tar}
+	make_container_program
+	"$container" image exists "$name" || "$container" load --quiet --input "$image"
+}
+
+# contained COMMAND...: in a container without privileges
+contained() {
+	"$container" run --rm --network=none "$name" "$@"
+}
+
+# options_of_page: those that otb(7) gives to podman run, but for those of a terminal
+options_of_page() {
+	mandoc -T ascii "$root/man/otb.7" | col -bx | sed -n '/podman run/,/otb:/p' | tr -d '\\\n' |
+		sed -e 's/.*podman run//' -e 's/otb:.*//' -e 's/ --rm -it / /'
+}
+
+@test "an image is made, of the same bytes each time" {
+	command -v jq >/dev/null || skip 'no jq'
+	mkdir image-again
+	cp "$package" image-again
+	"$root/scripts/image" built | sed 's/^/# /' >&3
+	(umask 077 && "$root/scripts/image" image-again)
+	[ "$(cd built && echo *-image.tar)" = "$(cd image-again && echo *-image.tar)" ]
+	cmp built/*-image.tar image-again/*-image.tar
+}
+
+@test "image: programs, a shell, jq, licenses, and a list of what it holds" {
+	need_image
+	local program
+	for program in $(programs_in "$package"); do
+		run -0 contained "${program##*/}" --version
+		[[ ${lines[0]} = "${program##*/} "* ]]
+	done
+	run -0 contained sh -c 'echo "{\"n\":7}" | otb-sample --ratio 1 | jq .n'
+	[ "$output" = 7 ]
+	run -0 contained sh -c 'cat /var/lib/dpkg/status.d/otb'
+	[[ $output = *"Version: $(dpkg-deb --field "$package" Version)"* ]]
+	run -0 contained sh -c 'cd /var/lib/dpkg/status.d && for name in *; do test -e /usr/share/doc/$name/copyright || echo $name; done'
+	[ "$output" = '' ]
+	run -0 contained sh -c '. /etc/os-release && echo $ID'
+	[ "$output" = debian ]
+}
+
+# by_tracer_in_container OPTION...: tracers are started by a program of their name that runs the one in a container;
+# --ready-fd 9 of tracer_start is the first descriptor that podman hands down
+by_tracer_in_container() {
+	TRACER_BUILD=$BATS_TEST_TMPDIR/by-container
+	mkdir "$TRACER_BUILD"
+	cat >"$TRACER_BUILD/otb-tcpretrans" <<-END
+		#!/bin/sh
+		shift 2
+		exec "$container" run --rm --preserve-fds=1 $* "$name" otb-tcpretrans --ready-fd 3 "\$@" 3>&9 9>&-
+	END
+	chmod +x "$TRACER_BUILD/otb-tcpretrans"
+}
+
+@test "image: a tracer traces with the privileges of otb(7)" {
+	bpf_permitted || skip 'eBPF is not permitted here'
+	command -v mandoc >/dev/null || skip 'no mandoc'
+	need_image
+	by_tracer_in_container "$(options_of_page)"
+	net_up
+	syns_seen tracer_of_namespace tracer_stop
+}
+
+# noted_pod COMMAND...: the pod that kubectl makes of the command in otb(7) to run this, in pod.json
+noted_pod() {
+	local address status=0
+	mkfifo notes
+	python3 "$root/tests/lib/kube_notes.py" worker-7 pod.json <notes >address 3>&- &
+	exec 8>notes
+	await test -s address
+	read -r address <address
+	rm notes
+	HOME=$PWD timeout 60 kubectl --kubeconfig=/dev/null --server="$address" debug node/worker-7 --image="$name" \
+		--image-pull-policy=Never --profile=general --custom="$root/scripts/kubectl-debug.yaml" --attach=false -- "$@" \
+		3>&- 8>&- || status=$?
+	exec 8>&-
+	wait $!
+	return "$status"
+}
+
+# pod_options: what makes podman run (which knows pods as well, but not all of this in them) do as the pod in pod.json says
+pod_options() {
+	jq -r '.spec as $spec | $spec.containers[0] as $container | $container.securityContext |
+		(if .privileged then "--privileged" else empty end),
+		(if $spec.hostPID then "--pid=host" else empty end),
+		(if $spec.hostIPC then "--ipc=host" else empty end),
+		"--network=\(if $spec.hostNetwork then "host" else "none" end)",
+		"--user=\(.runAsUser)",
+		(.capabilities | (.drop[] | "--cap-drop=\(.)"), (.add[] | "--cap-add=\(.)")),
+		(if .readOnlyRootFilesystem then "--read-only" else empty end),
+		(if .allowPrivilegeEscalation == false then "--security-opt=no-new-privileges" else empty end),
+		(.seccompProfile // empty | "--security-opt=seccomp=\(.type | ascii_downcase)"),
+		(.appArmorProfile // empty | "--security-opt=apparmor=\(.type | ascii_downcase)"),
+		($spec.volumes[] as $volume | $container.volumeMounts[] | select(.name == $volume.name)
+			| "--volume=\($volume.hostPath.path):\(.mountPath)")' pod.json
+}
+
+@test "image: a tracer traces in the pod that kubectl debug makes of a node" {
+	bpf_permitted || skip 'eBPF is not permitted here'
+	command -v kubectl >/dev/null || skip 'no kubectl'
+	kubectl debug --help | grep -q -- --custom= || skip "$(kubectl version --client | head -n 1): debug has no --custom"
+	need_image
+	cd "$BATS_TEST_TMPDIR"
+	noted_pod otb-tcpretrans
+	jq -e '.spec.containers[0] | .command == ["otb-tcpretrans"] and .securityContext.privileged != true' pod.json
+	pod_options >options
+	run -0 grep -xE -- '--(pid|cap|volume).*' options
+	[ "$output" = '--pid=host
+--cap-drop=ALL
+--cap-add=BPF
+--cap-add=PERFMON
+--cap-add=SYS_PTRACE
+--cap-add=DAC_READ_SEARCH
+--volume=/:/host' ]
+	by_tracer_in_container "$(tr '\n' ' ' <options)"
 	net_up
 	syns_seen tracer_of_namespace tracer_stop
 }
