@@ -3,7 +3,9 @@
 #
 # Tracers for tests: started in the background, known to be attached before anything is provoked, and ended.
 #
-#	tracer_start PROGRAM [OPTION]...	returns once the ready byte is there
+#	tracer_launch PROGRAM [OPTION]...	returns once the ready byte is there; its pid is in TRACER_PID. Its stdout and
+#				stderr are ours, TRACER_UNDER is a command to run it under
+#	tracer_start PROGRAM [OPTION]...	the same, with files for them
 #	tracer_stop				SIGTERM; waits; fails unless it exits 0
 #	tracer_wait				waits for it to end by itself; its code is in TRACER_STATUS
 #	tracer_kill				for teardown: ends it, whatever it does
@@ -16,29 +18,37 @@ TRACER_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 TRACER_BUILD=${OTB_BUILD:-$TRACER_ROOT/build}
 TRACER_PID=
 TRACER_STATUS=
+TRACER_UNDER=()
 
-tracer_start() {
-	local program=$1 byte
+tracer_launch() {
+	local program=$1 fifo fd ready byte
 	shift
-	TRACER_OUT=${BATS_TEST_TMPDIR:-/tmp}/tracer.out TRACER_ERR=${BATS_TEST_TMPDIR:-/tmp}/tracer.err
-	TRACER_FIFO=${BATS_TEST_TMPDIR:-/tmp}/tracer.ready
-	rm -f "$TRACER_FIFO"
-	mkfifo "$TRACER_FIFO"
+	fifo=$(mktemp -u "${BATS_TEST_TMPDIR:-${TMPDIR:-/tmp}}/otb-ready.XXXXXX")
+	mkfifo "$fifo" || return
 	# Our own end of the fifo, for reading and writing, so that neither side waits for the other to open it.
-	exec {TRACER_READY}<>"$TRACER_FIFO"
+	exec {ready}<>"$fifo"
 	(
 		# The tracer must not hold the ends of other processes' pipes (net.bash) open.
-		for fd in "${PROC_IN[@]}" "${PROC_OUT[@]}" "$TRACER_READY"; do
+		for fd in "${PROC_IN[@]}" "${PROC_OUT[@]}" "$ready"; do
 			exec {fd}>&-
 		done
-		exec "$TRACER_BUILD/$program" --ready-fd 9 "$@" 9>"$TRACER_FIFO"
-	) >"$TRACER_OUT" 2>"$TRACER_ERR" 3>&- &
+		exec "${TRACER_UNDER[@]}" "$TRACER_BUILD/$program" --ready-fd 9 "$@" 9>"$fifo"
+	) 3>&- &
 	TRACER_PID=$!
-	if ! IFS= read -r -t 20 -u "$TRACER_READY" byte; then
-		echo "tracer: $program is not ready: $(cat "$TRACER_ERR")" >&2
+	IFS= read -r -t 20 -u "$ready" byte || {
+		echo "tracer: $program is not ready" >&2
 		return 1
-	fi
-	exec {TRACER_READY}>&-
+	}
+	exec {ready}>&-
+	rm -f "$fifo"
+}
+
+tracer_start() {
+	TRACER_OUT=${BATS_TEST_TMPDIR:-/tmp}/tracer.out TRACER_ERR=${BATS_TEST_TMPDIR:-/tmp}/tracer.err
+	tracer_launch "$@" >"$TRACER_OUT" 2>"$TRACER_ERR" || {
+		cat "$TRACER_ERR" >&2
+		return 1
+	}
 }
 
 tracer_wait() {
