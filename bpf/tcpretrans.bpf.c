@@ -309,13 +309,18 @@ static __always_inline bool cgroup_passes(const struct sock *sk)
 	return false;
 }
 
+static __always_inline bool netns_passes(__u32 netns)
+{
+	return !filter.netns || filter.netns == netns;
+}
+
 static __always_inline bool event_passes(const struct tcpretrans_event *event, const struct sock *sk)
 {
 	if (filter.reasons && !(filter.reasons & 1 << event->reason))
 		return false;
 	if (filter.families && filter.families != (event->is_ipv4 ? 4 : 6))
 		return false;
-	if (filter.netns && filter.netns != event->socket.netns)
+	if (!netns_passes(event->socket.netns))
 		return false;
 	return ports_pass(event->local_port, event->peer_port) && peer_passes(event) && owner_passes(event) &&
 	       cgroup_passes(sk);
@@ -414,15 +419,18 @@ static __always_inline __u32 segments_counted(const struct flow *flow, const str
 }
 
 /* Segments that the socket counted since its last event, and that no event reported: attempts that failed, before
- * 6.17, or that this program missed. */
+ * 6.17, or that this program missed. Nobody asked for those of another namespace; of the other filters only an event
+ * could tell. */
 static __always_inline void uncounted_add(const struct sock *sk, __u32 risen, __u32 reported)
 {
+	__u32 netns = read_netns(sk);
+
 	/* Fallen: the flow was another socket's, at the same address, of whose end this program was not told. */
-	if ((__s32)risen <= (__s32)reported)
+	if ((__s32)risen <= (__s32)reported || !netns_passes(netns))
 		return;
 	counter_add(COUNTER_UNCOUNTED, 1);
 	counter_add(COUNTER_UNCOUNTED_WEIGHT, risen - reported);
-	account(read_netns(sk), risen - reported);
+	account(netns, risen - reported);
 }
 
 /* What a socket has retransmitted since it was last looked at. One that is not known has retransmitted nothing before,

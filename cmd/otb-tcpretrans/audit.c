@@ -17,9 +17,9 @@ struct audit_namespace {
 	uint64_t before, after; /* the kernel's counter */
 };
 
-void audit_open(struct audit *audit, int accounted_fd)
+void audit_open(struct audit *audit, int accounted_fd, uint32_t netns)
 {
-	*audit = (struct audit){ .accounted_fd = accounted_fd };
+	*audit = (struct audit){ .accounted_fd = accounted_fd, .netns = netns };
 }
 
 void audit_close(struct audit *audit)
@@ -70,7 +70,7 @@ void audit_begin(void *context, const struct tcpretrans_file *file)
 	uint64_t before, none = 0;
 	struct audit_namespace *namespace;
 
-	if (namespace_find(audit, netns))
+	if ((audit->netns && audit->netns != netns) || namespace_find(audit, netns))
 		return;
 	/* The events are counted from here on, and the counter is read after that: what comes in between is in both. */
 	if (bpf_map_update_elem(audit->accounted_fd, &netns, &none, BPF_ANY) || !counter_read(file, &before))

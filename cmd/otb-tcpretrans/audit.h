@@ -19,11 +19,12 @@ struct audit_namespace;
 
 struct audit {
 	int accounted_fd; /* the map; not its own */
+	uint32_t netns;   /* the only one that is audited; 0: all */
 	struct audit_namespace *namespaces;
 	size_t n_namespaces, room;
 };
 
-void audit_open(struct audit *audit, int accounted_fd);
+void audit_open(struct audit *audit, int accounted_fd, uint32_t netns);
 void audit_close(struct audit *audit);
 
 /* For every descriptor of a TCP socket at the start, and again for every one at the end (owners_file_callback); the

@@ -217,7 +217,7 @@ static enum exit_code start(struct tcpretrans *tool)
 	code = tracer_attach(&tool->tracer, on_event, on_batch, tool);
 	if (code)
 		return code;
-	audit_open(&tool->audit, bpf_map__fd(tool->bpf->maps.accounted));
+	audit_open(&tool->audit, bpf_map__fd(tool->bpf->maps.accounted), tool->options.filter.netns);
 	visit_files(tool, VISIT_SEED, audit_begin);
 	tool->bpf->bss->seeded = true;
 	tool->tracer.uncounted_is_missed = tool->bpf->bss->reports_failures;

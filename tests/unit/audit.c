@@ -79,7 +79,11 @@ static void check_audit(int map)
 	file.socket.netns = (uint32_t)netns;
 	elsewhere = file;
 	elsewhere.socket.netns++;
-	audit_open(&audit, map);
+	audit_open(&audit, map, elsewhere.socket.netns);
+	audit_begin(&audit, &file);
+	check(audit.n_namespaces == 0, "where one namespace is asked for, no other is audited");
+	audit_close(&audit);
+	audit_open(&audit, map, 0);
 	audit_begin(&audit, &elsewhere);
 	audit_begin(&audit, &file);
 	audit_begin(&audit, &file);
