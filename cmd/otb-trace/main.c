@@ -158,6 +158,7 @@ static void on_second(void *context)
 	tool->execs_missed = missed;
 	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans),
 			 bpf_map__fd(tool->bpf->maps.processes));
+	stops_sweep(&tool->stops, clock_monotonic_ns());
 }
 
 static void on_interval(void *context)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/host/process.h"
+
 struct stop {
 	uint64_t start_ns, end_ns;
 };
@@ -10,7 +12,7 @@ struct stop {
 struct stops_of_process {
 	uint32_t pid;
 	uint32_t next;                 /* where the next one goes */
-	uint64_t known_since_ns;       /* nothing is missing from here on */
+	bool is_gone;                  /* it had ended when it was last looked at */
 	struct stop stops[STOPS_EACH]; /* a ring; zeroed: none yet */
 };
 
@@ -20,43 +22,62 @@ void stops_close(struct stops *stops)
 		free(stops->processes[i]);
 }
 
-/* The process that was there before gives way; what the new one had before then is not known. */
-static struct stops_of_process *process_take(struct stops *stops, uint32_t pid)
+/* The process that was there before gives way; what the new one had before this start is not known. */
+static struct stops_of_process *process_take(struct stops *stops, uint32_t pid, uint64_t start_ns)
 {
 	struct stops_of_process **slot = &stops->processes[pid % STOPS_PROCESSES];
-	struct stops_of_process *before = *slot;
 
-	if (before && before->pid == pid)
-		return before;
+	if (*slot && (*slot)->pid == pid)
+		return *slot;
+	if (*slot)
+		stops->known_since_ns[pid % STOPS_PROCESSES] = start_ns;
+	free(*slot);
 	*slot = calloc(1, sizeof(**slot));
-	if (*slot) {
+	if (*slot)
 		(*slot)->pid = pid;
-		(*slot)->known_since_ns = before ? UINT64_MAX : 0;
-	}
-	free(before);
 	return *slot;
 }
 
 void stops_add(struct stops *stops, uint32_t pid, uint64_t start_ns, uint64_t end_ns)
 {
-	struct stops_of_process *process = process_take(stops, pid);
+	uint64_t *known_since_ns = &stops->known_since_ns[pid % STOPS_PROCESSES];
+	struct stops_of_process *process;
 	struct stop *stop;
 
-	if (!process || end_ns < start_ns)
+	if (end_ns < start_ns)
 		return;
-	if (process->known_since_ns == UINT64_MAX)
-		process->known_since_ns = start_ns;
+	process = process_take(stops, pid, start_ns);
+	if (!process) {
+		*known_since_ns = end_ns;
+		return;
+	}
 	stop = &process->stops[process->next++ % STOPS_EACH];
-	if (stop->end_ns > process->known_since_ns)
-		process->known_since_ns = stop->end_ns;
+	if (stop->end_ns > *known_since_ns)
+		*known_since_ns = stop->end_ns;
 	*stop = (struct stop){ start_ns, end_ns };
+}
+
+void stops_sweep(struct stops *stops, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < STOPS_PROCESSES; i++) {
+		struct stops_of_process *process = stops->processes[i];
+		bool was_gone = process && process->is_gone;
+
+		if (!process)
+			continue;
+		process->is_gone = !process_exists((pid_t)process->pid);
+		if (!was_gone || !process->is_gone)
+			continue;
+		free(process);
+		stops->processes[i] = NULL;
+		stops->known_since_ns[i] = now_ns;
+	}
 }
 
 void stops_miss(struct stops *stops, uint64_t now_ns)
 {
 	for (unsigned int i = 0; i < STOPS_PROCESSES; i++)
-		if (stops->processes[i])
-			stops->processes[i]->known_since_ns = now_ns;
+		stops->known_since_ns[i] = now_ns;
 }
 
 bool stops_overlap(const struct stops *stops, uint32_t pid, uint64_t start_ns, uint64_t end_ns, uint64_t *overlap_ns)
@@ -64,9 +85,11 @@ bool stops_overlap(const struct stops *stops, uint32_t pid, uint64_t start_ns, u
 	const struct stops_of_process *process = stops->processes[pid % STOPS_PROCESSES];
 
 	*overlap_ns = 0;
+	if (start_ns < stops->known_since_ns[pid % STOPS_PROCESSES])
+		return false;
 	if (!process)
 		return true;
-	if (process->pid != pid || start_ns < process->known_since_ns)
+	if (process->pid != pid)
 		return false;
 	/* Backwards, up to the first one that was over before the span began. */
 	for (uint32_t i = 1; i <= STOPS_EACH; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When the GC had stopped the worlds of the processes that are traced: the last STOPS_EACH stops of each of STOPS_PROCESSES,
- * and how long a span was in them. Times are CLOCK_MONOTONIC in ns.
+ * and how long a span was in them. It takes 32 KB for each of those that run. Times are CLOCK_MONOTONIC in ns.
  */
 #ifndef OTB_TRACE_STOPS_H
 #define OTB_TRACE_STOPS_H
@@ -15,12 +15,16 @@ struct stops_of_process;
 
 struct stops {
 	struct stops_of_process *processes[STOPS_PROCESSES]; /* by a hash of the pid; another one's gives way */
+	uint64_t known_since_ns[STOPS_PROCESSES];            /* nothing is missing from here on */
 };
 
 void stops_close(struct stops *stops);
 
 /* Notes a stop. In their order. */
 void stops_add(struct stops *stops, uint32_t pid, uint64_t start_ns, uint64_t end_ns);
+
+/* Forgets the processes that have ended, and had at the last call: their last spans are read by then. */
+void stops_sweep(struct stops *stops, uint64_t now_ns);
 
 /* A stop of some process is not known of: nothing is known of what began before. */
 void stops_miss(struct stops *stops, uint64_t now_ns);

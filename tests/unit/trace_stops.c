@@ -5,6 +5,8 @@
 #include "cmd/otb-trace/stops.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/tap.h"
 
@@ -73,9 +75,37 @@ static void test_many(void)
 	stops_close(&stops);
 }
 
+/* Of this process, and of one that has ended. */
+static void test_sweep(void)
+{
+	static struct stops stops;
+	uint32_t here = (uint32_t)getpid(), ended;
+	uint64_t overlap;
+
+	do {
+		ended = (uint32_t)fork();
+		if (!ended)
+			_exit(0);
+		waitpid((pid_t)ended, NULL, 0);
+	} while (ended % STOPS_PROCESSES == here % STOPS_PROCESSES);
+	stops_add(&stops, here, 1000, 1100);
+	stops_add(&stops, ended, 1000, 1100);
+	stops_sweep(&stops, 2000);
+	check(is(&stops, ended, 1050, 1200, 50), "a process that has ended is known for another while");
+	stops_sweep(&stops, 3000);
+	check(!stops.processes[ended % STOPS_PROCESSES], "and takes no memory then");
+	check(!stops_overlap(&stops, ended, 1050, 1200, &overlap), "nor is anything known of what it was before");
+	check(is(&stops, ended, 3000, 4000, 0), "but of the next one with its pid");
+	check(is(&stops, here, 1050, 1200, 50), "one that runs is not forgotten");
+	stops_miss(&stops, 5000);
+	check(!stops_overlap(&stops, ended, 4000, 6000, &overlap), "a stop that was missed may be of one without any");
+	stops_close(&stops);
+}
+
 int main(void)
 {
 	test_overlap();
+	test_sweep();
 	test_many();
 	return finish_tests();
 }
