@@ -7,7 +7,10 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	load lib/tracer
+	load lib/gcloop
+	load lib/shop
 	bpf_permitted || touch "$BATS_FILE_TMPDIR/no-bpf"
+	shop_make 2>"$BATS_FILE_TMPDIR/why" || touch "$BATS_FILE_TMPDIR/no-shop"
 }
 
 setup() {
@@ -30,6 +33,11 @@ teardown() {
 
 need_bpf() {
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
+}
+
+need_shop() {
+	need_bpf
+	[ ! -e "$BATS_FILE_TMPDIR/no-shop" ] || skip "$(cat "$BATS_FILE_TMPDIR/why")"
 }
 
 # processes: those of the demo that are still there
@@ -58,10 +66,10 @@ check_nothing_left() {
 	! compgen -G "/run/netns/otb-$1-*"
 }
 
-# start_demo: in the background and in a process group of its own, as a shell would; its output is in out and err
+# start_demo PART: in the background and in a process group of its own, as a shell would; its output is in out and err
 start_demo() {
 	mkdir tmp
-	TMPDIR=$BATS_TEST_TMPDIR/tmp OTB_TEST_MARK=$mark setsid env --default-signal=INT "$demo" --no-build >out 2>err 3>&- &
+	TMPDIR=$BATS_TEST_TMPDIR/tmp OTB_TEST_MARK=$mark setsid env --default-signal=INT "$demo" --no-build "$1" >out 2>err 3>&- &
 	pid=$!
 }
 
@@ -71,9 +79,9 @@ wait_demo() {
 	pid=
 }
 
-@test "live: a table, records, sums, metrics, and the kernel's own figure" {
+@test "link: a table, records, sums, metrics, and the kernel's own figure" {
 	need_bpf
-	start_demo
+	start_demo link
 	wait_demo
 	cat out err
 	[ "$status" -eq 0 ]
@@ -91,41 +99,86 @@ wait_demo() {
 	check_nothing_left "$pid"
 }
 
-# A signal once the table has lines, when everything is running.
-interrupted() { # SIGNAL STATUS
+@test "shop: spans, stops and retransmissions, and metrics that are what everybody counted" {
+	local title
+	need_shop
+	start_demo shop
+	wait_demo
+	cat out err
+	[ "$status" -eq 0 ]
+	for title in ' *COUNT .*STATUS REQUEST' 'TIME .*STATUS NAME' 'TIME  *WHAT .*BY, OR HEAP' 'TIME  *PID COMM  *REASON .*PEER' \
+		' *AFTER ms .*WHAT'; do
+		grep -A 9 -E "^$title" out | tail -n +2 | grep -q '^ *[0-9]' || { echo "nothing below '$title'" && false; }
+	done
+	sed -n '/AFTER ms/,$p' out | grep -q 'client POST 10.77.0.2'
+	[[ $(tail -n 1 out) =~ ^"demo: OK: requests "([0-9]+)" of "([0-9]+)(.*)", cycles "([0-9]+)" of "([0-9]+)(.*)", segments "([0-9]+)" of "([0-9]+)(" ("([0-9]+)" lost)")?$ ]]
+	[ "${BASH_REMATCH[1]}" -ge 100 ] && [ "${BASH_REMATCH[4]}" -ge 1 ] && [ "${BASH_REMATCH[7]}" -ge 5 ]
+	[ -n "${BASH_REMATCH[3]}" ] || [ "${BASH_REMATCH[1]}" -eq "${BASH_REMATCH[2]}" ]
+	[ -n "${BASH_REMATCH[6]}" ] || [ "${BASH_REMATCH[4]}" -eq "${BASH_REMATCH[5]}" ]
+	[ $((BASH_REMATCH[7] + BASH_REMATCH[10])) -eq "${BASH_REMATCH[8]}" ]
+	grep -qE '^http_server_request_duration_seconds_count\{http_request_method="POST",http_route="/orders",.*\} [1-9]' out
+	[ "$(grep -v '^http_server' out | awk 'length > 80' | wc -l)" -eq 0 ]
+	check_nothing_left "$pid"
+}
+
+# A signal when everything is running: PATTERN is in what was shown.
+interrupted() { # PART SIGNAL STATUS PATTERN
 	local demo_pid
-	need_bpf
-	start_demo
+	start_demo "$1"
 	demo_pid=$pid
-	await grep -q ' search ' out
+	await grep -q "$4" out
 	[ -n "$(processes)" ]
-	if [ "$1" = INT ]; then
+	if [ "$2" = INT ]; then
 		kill -INT -- "-$pid" # Ctrl-C is for the whole group
 	else
-		kill "-$1" "$pid"
+		kill "-$2" "$pid"
 	fi
 	wait_demo
-	[ "$status" -eq "$2" ]
+	[ "$status" -eq "$3" ]
 	check_nothing_left "$demo_pid"
 	! grep -q OK: out
 }
 
-@test "Ctrl-C: 130, and nothing is left" {
-	interrupted INT 130
+@test "link: Ctrl-C: 130, and nothing is left" {
+	need_bpf
+	interrupted link INT 130 ' search '
 }
 
-@test "SIGTERM: 143, and nothing is left" {
-	interrupted TERM 143
+@test "link: SIGKILL: nothing is left, though nobody could clean up" {
+	need_bpf
+	interrupted link KILL 137 ' search '
 }
 
-@test "SIGKILL: nothing is left, though nobody could clean up" {
-	interrupted KILL 137
+@test "shop: Ctrl-C: 130, and nothing is left" {
+	need_shop
+	interrupted shop INT 130 REQUEST
+}
+
+@test "shop: SIGTERM: 143, and nothing is left" {
+	need_shop
+	interrupted shop TERM 143 REQUEST
+}
+
+@test "shop: SIGKILL: nothing is left, though nobody could clean up" {
+	need_shop
+	interrupted shop KILL 137 REQUEST
+}
+
+@test "without Go: the link, and it says so" {
+	local name
+	mkdir tree
+	for name in scripts tests; do
+		ln -s "$TRACER_ROOT/$name" "tree/$name"
+	done
+	run -0 --separate-stderr setpriv --no-new-privs --bounding-set=-all --inh-caps=-all tree/scripts/demo --no-build
+	# shellcheck disable=SC2154
+	[[ $stderr == *"demo: no shop has been built: this shows no Go program, but otb-tcpretrans alone."* ]]
 }
 
 # replayed [COMMAND...]: what the demo shows when COMMAND takes its privileges away
 replayed() {
 	local records=$TRACER_ROOT/tests/records/tcpretrans-recorded.jsonl
-	run -0 --separate-stderr "$@" env "OTB_TEST_MARK=$mark" HOME="$home" TMPDIR="$home" "$demo" --no-build
+	run -0 --separate-stderr "$@" env "OTB_TEST_MARK=$mark" HOME="$home" TMPDIR="$home" "$demo" --no-build link
 	# shellcheck disable=SC2154
 	[[ $stderr == *'demo: eBPF is not permitted here ('*'), so this replays records recorded before.'* ]]
 	[[ $output == *'{"comm":"otb-client","pid":'*'"reason":"syn"'* ]]
