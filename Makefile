@@ -86,6 +86,7 @@ PARTS_expose_rules := $(addprefix cmd/otb-expose/,builtin.c rule.c rules.c)
 PARTS_negotiate := cmd/otb-expose/negotiate.c
 PARTS_rule := cmd/otb-expose/rule.c
 PARTS_restore := cmd/otb-expose/restore.c
+PARTS_owner := cmd/otb-tcpretrans/owner.c
 PARTS_otlp := $(addprefix cmd/otb-expose/,builtin.c imported.c otlp.c otlp_any.c otlp_input.c otlp_labels.c otlp_metrics.c \
 	otlp_names.c otlp_spans.c rule.c rules.c)
 PARTS_otlp_names := cmd/otb-expose/otlp_names.c

@@ -111,7 +111,7 @@ static void on_batch(void *context)
 	if (tool->n_waiting && owners_may_scan(&tool->owners))
 		settle_waiting(tool);
 	if (!tool->n_waiting)
-		owners_limit(&tool->owners);
+		owners_limit(&tool->owners, clock_monotonic_ns());
 }
 
 static void take_event(struct tcpretrans *tool, const struct tcpretrans_event *event)

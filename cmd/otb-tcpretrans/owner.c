@@ -11,6 +11,9 @@
 #include "common/cli/diag.h"
 #include "common/host/clock.h"
 
+#define ENTRY_KEEP_NS (150 * UINT64_C(1000000000)) /* above TCP_RTO_MAX, 120 s (include/net/tcp.h) */
+#define SWEEP_NS UINT64_C(1000000000)
+
 enum { ENTRIES_MAX = 16384, SCAN_COST_FACTOR = 10 };
 
 struct owner_entry {
@@ -19,6 +22,7 @@ struct owner_entry {
 	struct owner owner;
 	uint64_t start_time;  /* of the owner: boot time, ns */
 	uint64_t verified_ns; /* when it was last seen to have the socket open; 0: never, only learnt */
+	uint64_t asked_ns;    /* when an event last came of the socket */
 	uint32_t fd;
 	bool wanted; /* by an event: the next scan is to find the owner */
 	bool found;  /* by a scan: owner, fd and start_time are those of a holder */
@@ -57,35 +61,47 @@ static struct owner_entry *entry_get(struct owners *owners, const struct tcpretr
 	struct owner_entry *entry = entry_find(owners, socket);
 	struct owner_entry **bucket = bucket_of(owners, socket);
 
-	if (entry)
-		return entry;
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return NULL;
-	entry->socket = *socket;
-	entry->next = *bucket;
-	*bucket = entry;
-	owners->n_entries++;
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return NULL;
+		entry->socket = *socket;
+		entry->next = *bucket;
+		*bucket = entry;
+		owners->n_entries++;
+	}
+	entry->asked_ns = clock_monotonic_ns();
 	return entry;
 }
 
-static void entries_free(struct owners *owners)
+static void entries_free(struct owners *owners, uint64_t not_asked_since_ns)
 {
 	for (unsigned int i = 0; i < OWNER_BUCKETS; i++) {
-		while (owners->buckets[i]) {
-			struct owner_entry *entry = owners->buckets[i];
+		struct owner_entry **link = &owners->buckets[i];
 
-			owners->buckets[i] = entry->next;
+		while (*link) {
+			struct owner_entry *entry = *link;
+
+			if (entry->asked_ns >= not_asked_since_ns) {
+				link = &entry->next;
+				continue;
+			}
+			*link = entry->next;
 			free(entry);
+			owners->n_entries--;
 		}
 	}
-	owners->n_entries = 0;
 }
 
-void owners_limit(struct owners *owners)
+void owners_limit(struct owners *owners, uint64_t now_ns)
 {
-	if (owners->n_entries > ENTRIES_MAX)
-		entries_free(owners);
+	if (owners->n_entries > ENTRIES_MAX) {
+		entries_free(owners, UINT64_MAX);
+	} else if (now_ns >= owners->next_sweep_ns) {
+		owners->next_sweep_ns = now_ns + SWEEP_NS;
+		if (now_ns > ENTRY_KEEP_NS)
+			entries_free(owners, now_ns - ENTRY_KEEP_NS);
+	}
 }
 
 /* ---- the scan ---- */
@@ -100,7 +116,7 @@ int owners_open(struct owners *owners, struct bpf_program *files)
 void owners_close(struct owners *owners)
 {
 	bpf_link__destroy(owners->files);
-	entries_free(owners);
+	entries_free(owners, UINT64_MAX);
 }
 
 static void owner_set(struct owner *owner, const struct tcpretrans_socket *holder)

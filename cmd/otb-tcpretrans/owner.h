@@ -35,6 +35,7 @@ struct owners {
 	struct owner_entry *buckets[OWNER_BUCKETS];
 	unsigned int n_entries;
 	uint64_t scan_ns, next_scan_ns; /* CLOCK_MONOTONIC: when the last one began; not before */
+	uint64_t next_sweep_ns;         /* not before */
 };
 
 /* Attaches the iterator. Returns 0 or a negative errno. */
@@ -65,7 +66,10 @@ void owners_scan(struct owners *owners);
 /* After a scan: what it found, or failing that who closed the socket. owner->pid is 0 if nobody is known. */
 void owner_settle(struct owners *owners, const struct tcpretrans_socket *socket, struct owner *owner);
 
-/* To be called when no event waits: forgets everything once there is too much of it. */
-void owners_limit(struct owners *owners);
+/*
+ * To be called when no event waits, with CLOCK_MONOTONIC: forgets the sockets that no event came of for 150 s, which is
+ * longer than the kernel lets pass between two attempts, and everything once there is too much of it.
+ */
+void owners_limit(struct owners *owners, uint64_t now_ns);
 
 #endif
