@@ -39,13 +39,15 @@ __attribute__((noinline)) int method_is_known(__u64 method)
 /* A client's empty method means GET, which is the first that is known. */
 static __always_inline void metric_set_method(struct open_span *open, const struct go_string *string)
 {
-	__u64 method = metric_methods[0];
+	__u64 method = metric_methods[0], size;
 
 	if (!options.measures || string->length >= sizeof(method))
 		return;
-	if (string->length)
+	/* Kernels before 5.11 forget the bounds of what was on the stack meanwhile. */
+	size = number_hide(string->length) & (sizeof(method) - 1);
+	if (size)
 		method = 0;
-	if (string->length && bpf_probe_read_user(&method, string->length & 7, (const void *)string->data))
+	if (size && bpf_probe_read_user(&method, size, (const void *)string->data))
 		counter_add(COUNTER_LOST_FAULT, 1);
 	if (method_is_known(method))
 		__builtin_memcpy(open->metric.method, &method, sizeof(method));
