@@ -47,6 +47,16 @@ const char *go_binary_open(struct go_binary *binary, const char *path)
 	}
 }
 
+const char *go_binary_convention(const struct go_binary *binary)
+{
+	bool is_arm64 = binary->image.machine == IMAGE_ARM64;
+
+	if (!binary->version.minor || binary->version.minor >= (is_arm64 ? GO_MINOR_MIN_ARM64 : GO_MINOR_MIN))
+		return NULL;
+	return is_arm64 ? "is built for arm64 with a Go before 1.18, which passes arguments another way"
+			: "is built with a Go before 1.17, which passes arguments another way";
+}
+
 void go_binary_close(struct go_binary *binary)
 {
 	image_close(&binary->image);

@@ -14,7 +14,8 @@
 enum {
 	GO_VERSION_SIZE = 64,
 	GO_NAME_SIZE = 256,
-	GO_MINOR_MIN = 17, /* the oldest release that passes arguments in registers */
+	GO_MINOR_MIN = 17, /* the oldest release that passes arguments in registers: on amd64 */
+	GO_MINOR_MIN_ARM64 = 18,
 	GO_MINOR_MAX = 27, /* the newest release that was known when this was written */
 };
 
@@ -46,6 +47,10 @@ const char *go_binary_open(struct go_binary *binary, const char *path);
 /* The same for an open file, which it owns from then on. */
 const char *go_binary_take(struct go_binary *binary, int fd);
 void go_binary_close(struct go_binary *binary);
+
+/* What is wrong with a release that passes arguments another way than in registers, to be said as above; NULL: nothing, or the
+ * file does not tell its release. */
+const char *go_binary_convention(const struct go_binary *binary);
 
 /* Looks up functions by name, all in one sweep over the table: sets address and size, to 0 where there is none. Where a
  * name occurs twice (an ABI0 wrapper), the larger one wins. A package that was built from a vendor folder without modules

@@ -177,9 +177,7 @@ static const char *binary_check(const struct go_binary *binary)
 	if (is_arm64)
 		return "is a program for arm64, which this machine is not";
 #endif
-	if (binary->version.minor && binary->version.minor < GO_MINOR_MIN)
-		return "is built with a Go before 1.17, which passes arguments another way";
-	return NULL;
+	return go_binary_convention(binary);
 }
 
 /* Opens the file of a new target. The index, or NOT_FOUND; what is wrong has been said if `loudly`. */

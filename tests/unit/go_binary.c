@@ -162,6 +162,27 @@ static void check_forms(void)
 				check_form(is_arm64, minors[i], (enum go_elf_words)words);
 }
 
+/* Go passes arguments in registers from 1.17 on, on arm64 from 1.18 on (the release notes of both). */
+static void check_convention(void)
+{
+	static const struct {
+		enum image_machine machine;
+		unsigned int minor;
+		const char *release; /* that would have to be; NULL: none */
+	} cases[] = {
+		{ IMAGE_AMD64, 16, "before 1.17" }, { IMAGE_AMD64, 17, NULL }, { IMAGE_AMD64, 27, NULL },
+		{ IMAGE_ARM64, 17, "before 1.18" }, { IMAGE_ARM64, 18, NULL }, { IMAGE_ARM64, 0, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct go_binary binary = { .image.machine = cases[i].machine, .version.minor = cases[i].minor };
+		const char *wrong = go_binary_convention(&binary);
+
+		check(cases[i].release ? wrong && strstr(wrong, cases[i].release) : !wrong, "1.%u for %s: %s",
+		      cases[i].minor, cases[i].machine == IMAGE_ARM64 ? "arm64" : "amd64", wrong ? wrong : "fits");
+	}
+}
+
 /* More names than are looked up in one sweep. */
 static void check_many_names(void)
 {
@@ -720,6 +741,7 @@ int main(int argc, char **argv)
 		return write_seeds(argv[2]);
 	check_versions();
 	check_forms();
+	check_convention();
 	check_many_names();
 	check_windows();
 	check_load();
