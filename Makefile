@@ -35,7 +35,10 @@ PKG_CONFIG ?= pkg-config
 BPFTOOL ?= $(shell for t in $$(command -v bpftool) /usr/sbin/bpftool /usr/lib/linux-tools*/bpftool \
 	/usr/lib/linux-tools/*/bpftool; do $$t version >/dev/null 2>&1 && { echo $$t; break; }; done)
 LLVM_STRIP ?= $(shell $(CLANG) -print-prog-name=llvm-strip 2>/dev/null)
+# For another machine than this one: ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar SYSROOT=FOLDER, where that
+# has the libraries and headers, and pkg-config knows it (scripts/kernel-matrix does so).
 ARCH ?= $(shell uname -m)
+SYSROOT ?=
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -135,9 +138,11 @@ HARDENING := -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection)
 LTO_FLAGS := $(if $(filter 1,$(LTO)),$(call try,-flto=auto -ffat-lto-objects))
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-C_FLAGS := -std=gnu17 -D_GNU_SOURCE -fno-common -I. -I$(BUILD) -MMD -MP $(WARNINGS) $(HARDENING) \
-	$(if $(filter 1,$(SAN)),$(SANITIZERS)) $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-LINK_FLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(filter 1,$(SAN)),$(SANITIZERS))
+SYSROOT_FLAG := $(addprefix --sysroot=,$(SYSROOT))
+C_FLAGS := $(SYSROOT_FLAG) -std=gnu17 -D_GNU_SOURCE -fno-common -I. -I$(BUILD) -MMD -MP $(WARNINGS) \
+	$(HARDENING) $(if $(filter 1,$(SAN)),$(SANITIZERS)) $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LINK_FLAGS := $(SYSROOT_FLAG) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(if $(filter 1,$(SAN)),$(SANITIZERS))
 LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
 FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -g -O1 -fno-common -I. -I$(BUILD) -MMD -MP $(SANITIZERS)
 
@@ -151,7 +156,7 @@ BPF_ARCH := $(or $(patsubst %:$(ARCH),%,$(filter %:$(ARCH),x86:x86_64 arm64:aarc
 	powerpc:ppc64le)),$(ARCH))
 BPF_FLAGS := --target=bpf -mcpu=v2 -std=gnu17 -g -O2 -fno-stack-protector -mllvm -disable-block-placement \
 	-D__TARGET_ARCH_$(BPF_ARCH) -I. -MMD -MP -ffile-prefix-map=$(CURDIR)=. \
-	-idirafter /usr/include/$(ARCH)-linux-gnu -Wall -Wextra -Wshadow -Wno-unknown-warning-option \
+	-idirafter $(SYSROOT)/usr/include/$(ARCH)-linux-gnu -Wall -Wextra -Wshadow -Wno-unknown-warning-option \
 	-Wno-default-const-init-var-unsafe $(if $(filter 1,$(DEV)),-Werror)
 
 MISSING := $(strip $(shell for p in $(PACKAGES); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done) \

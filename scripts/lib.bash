@@ -1,8 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the scripts share: how they speak, and how they get packages on Debian and Ubuntu. To be sourced, and to be
-# added to sparingly.
+# What the scripts share: how they speak, which libraries there have to be, and how they get packages on Debian and
+# Ubuntu. To be sourced, and to be added to sparingly.
+
+# The libraries that the programs are built against.
+# shellcheck disable=SC2034 # for whoever sources this
+library_packages=(libc6-dev libbpf-dev libelf-dev libdw-dev zlib1g-dev libjansson-dev libcap-dev libcapstone-dev
+	libmicrohttpd-dev libssl-dev)
 
 say() {
 	printf '%s: %s\n' "${0##*/}" "$*"

@@ -33,10 +33,9 @@ teardown() {
 # target_start MINOR [NAME]: the program runs, a file that nobody else does; TARGET is its path, TARGET_PID its pid,
 # TARGET_ADDRESS where it serves
 target_start() {
-	local built=$GO_BUILT/httpcount-$1-static name=${2:-target}
-	go_toolchain "$1" >/dev/null 2>"$BATS_TEST_TMPDIR/why" || skip "Go ${GO_RELEASES[$1]}: $(cat "$BATS_TEST_TMPDIR/why")"
+	local name=${2:-target}
 	TARGET=$BATS_TEST_TMPDIR/httpcount
-	[ -e "$TARGET" ] || { go_build "$1" static "$built" "$GO_ROOT/tests/target/go/httpcount" && cp "$built" "$TARGET"; } || return
+	[ -e "$TARGET" ] || { target_make httpcount "$1" static && cp "$(target_file httpcount "$1" static)" "$TARGET"; } || return
 	proc_start "$name" - "$TARGET" && proc_read "$name" && [[ $REPLY = 'ready '* ]] || return
 	TARGET_ADDRESS=${REPLY##* } TARGET_PID=${PROC_PID[$name]}
 }

@@ -13,12 +13,13 @@
 #	same EXPECTED GOT [WHAT]
 #
 #	OTB_GO_BUILT				not empty: there is no Go; what is not built already is skipped (kernel-matrix)
+#	OTB_PATIENCE				how many seconds it may take to its end
 #
 #	LOAD_TRUTH				the truth as a file
 #	LOAD_TRACE				what GODEBUG=gctrace=1 said, as a file
 
 LOAD_SOURCE=$GO_ROOT/tests/target/go/gcload
-LOAD_SECONDS=60
+LOAD_SECONDS=${OTB_PATIENCE:-60}
 LOAD_UNDER=() # a command to run it under
 # Every way to stop the world, each a prime number of times.
 LOAD_CALLS=(-read-mem-stats 29 -gomaxprocs 5 -goroutine-profile 7 -stack 3 -heap-dump 2 -trace 11

@@ -21,11 +21,12 @@
 #	exchanged PROTO MIX [IN-FLIGHT]			all of that; called PROTO [SERVER-OPTION]... [-- CLIENT-OPTION...]: of gRPC
 #
 #	OTB_GO_BUILT					not empty: there is no Go; what is not built already is skipped (kernel-matrix)
+#	OTB_PATIENCE					how many seconds a round of requests may take
 #
 #	CLIENT						what client_run runs, a file; client_build sets it
 #	client_build MINOR				it becomes httpclient, client_build_with RELEASE: grpcclient
 
-CLIENT_SECONDS=60
+CLIENT_SECONDS=${OTB_PATIENCE:-60}
 
 # Program and release of its module -> the release of Go that it is built by. The oldest is in the program's go.mod, any
 # other in go.RELEASE.mod.
@@ -41,6 +42,7 @@ declare -gA TARGET_RELEASES=(
 # target_file NAME MINOR MODE [BUILD-OPTION]...: prints where the program is kept
 target_file() {
 	local tag=${*:4}
+	tag=${tag//"$GO_ROOT/"/}
 	echo "$GO_BUILT/$1-$2-$3${tag//[^[:alnum:]]/-}"
 }
 
@@ -70,6 +72,7 @@ target_resolve() {
 # target_fetched: the same arguments; what is not in the module cache may be out of reach
 target_fetched() {
 	local folder=$GO_ROOT/tests/target/go/${1%%/*} go
+	[ -z "${OTB_GO_BUILT-}" ] || return 0
 	go=$(go_toolchain "${ARGUMENTS[1]}" 2>"$BATS_TEST_TMPDIR/why") ||
 		skip "Go ${ARGUMENTS[1]}: $(cat "$BATS_TEST_TMPDIR/why")"
 	(cd "$folder" && GOENV=off GOWORK=off GOTOOLCHAIN=local GOFLAGS='' timeout "$GO_FETCH_SECONDS" \
