@@ -76,7 +76,7 @@ FUZZ_OBJS := $(call fuzz_objects,$(wildcard common/*/*.c cmd/otb-*.c cmd/otb-*/*
 # ---- Libraries ------------------------------------------------------------------------------------------------------
 
 # Every program is offered these, and --as-needed and libcommon.a see to it that it is linked only with what it uses.
-PACKAGES := libbpf libelf libdw zlib jansson libcap capstone libcrypto
+PACKAGES := libbpf libelf libdw zlib jansson libcap libseccomp capstone libcrypto
 # What one program alone needs: LIBS_otb-NAME
 LIBS_otb-expose := -lmicrohttpd
 # What a test or fuzzer takes from a program beside common: PARTS_NAME := cmd/otb-expose/rules.c

@@ -7,7 +7,7 @@
 # The libraries that the programs are built against.
 # shellcheck disable=SC2034 # for whoever sources this
 library_packages=(libc6-dev libbpf-dev libelf-dev libdw-dev zlib1g-dev libjansson-dev libcap-dev libcapstone-dev
-	libmicrohttpd-dev libssl-dev)
+	libmicrohttpd-dev libseccomp-dev libssl-dev)
 
 say() {
 	printf '%s: %s\n' "${0##*/}" "$*"
