@@ -30,7 +30,8 @@ enum exit_code control_open(struct control *control, struct bpf_map *map, const 
 	if (fd == -ENOENT)
 		return EXIT_DONE;
 	if (fd < 0) {
-		diag_print_errno(DIAG_ERROR, fd, "--control: cannot open '%s'", path);
+		diag_print_errno(DIAG_ERROR, fd,
+				 "--control: cannot open '%s', which has to be ours, in a folder that is", path);
 		return EXIT_CANNOT_OBSERVE;
 	}
 	control->is_taken = is_control_map(fd) && !bpf_map__reuse_fd(map, fd);

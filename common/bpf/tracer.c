@@ -65,6 +65,15 @@ static enum exit_code check_pids(const struct cli *cli)
 	return EXIT_DONE;
 }
 
+/* A process of --pid may be our own, or be open to us without it. */
+static bool looks_at_others(const struct cli *cli)
+{
+	for (unsigned int i = 0; i < cli->n_pids; i++)
+		if (!process_is_open(cli->pids[i]))
+			return true;
+	return !cli->n_pids;
+}
+
 enum exit_code tracer_open(struct tracer *tracer, const struct cli *cli)
 {
 	enum exit_code code;
@@ -78,14 +87,15 @@ enum exit_code tracer_open(struct tracer *tracer, const struct cli *cli)
 	if (!code)
 		code = check_pids(cli);
 	if (!code)
-		code = privilege_is_held() ? EXIT_DONE : EXIT_CANNOT_OBSERVE;
+		code = privilege_is_held(looks_at_others(cli)) ? EXIT_DONE : EXIT_CANNOT_OBSERVE;
 	if (!code)
 		code = check_btf();
 	if (code || !cli->stats)
 		return code;
 	tracer->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	if (tracer->stats_fd < 0)
-		diag_print_errno(DIAG_WARN, tracer->stats_fd, "the cost of the probes is not in the stats record");
+		diag_print_errno(DIAG_WARN, tracer->stats_fd,
+				 "the cost of the probes is not in the stats record, which takes CAP_SYS_ADMIN");
 	return EXIT_DONE;
 }
 
@@ -115,7 +125,8 @@ enum exit_code tracer_refused(int error)
 	if (error == -EPERM || error == -EACCES)
 		diag_print_errno(
 			DIAG_ERROR, error,
-			"the kernel refuses to load BPF programs (lockdown? see /sys/kernel/security/lockdown; -v says more)");
+			"the kernel refuses to load BPF programs (lockdown? see /sys/kernel/security/lockdown; before Linux "
+			"5.11 it also takes CAP_SYS_RESOURCE, or 'ulimit -l unlimited'; -v says more)");
 	else
 		diag_print_errno(DIAG_ERROR, error, "cannot load the BPF programs into this kernel (-v says why)");
 	return EXIT_CANNOT_OBSERVE;

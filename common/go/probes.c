@@ -134,6 +134,14 @@ void go_probes_note_process(struct go_probes *probes, unsigned int target, pid_t
 
 /* ---- links ---- */
 
+/* perf_event_open(2) is not ours to use on kernels that go beyond the levels of mainline (common/host/privilege.c). */
+static const char *remedy_of(const struct go_probes *probes, int error)
+{
+	return probes->has_multi || (error != -EACCES && error != -EPERM)
+		       ? ""
+		       : ", for which a kernel.perf_event_paranoid above 2 takes CAP_SYS_ADMIN";
+}
+
 /* What is not loaded had no place in a process that has become another program since: it is gone. */
 static int probe_attach(struct go_probes *probes, unsigned int probe, unsigned int target,
 			const struct go_probe_places *places, const char *path, pid_t pid)
@@ -158,7 +166,7 @@ bool go_probes_attach(struct go_probes *probes, unsigned int target, const struc
 		diag_print_errno(loudly                                ? DIAG_ERROR
 				 : error == -ENOENT || error == -ESRCH ? DIAG_DEBUG
 								       : DIAG_WARN,
-				 error, "cannot attach to '%s'", path);
+				 error, "cannot attach to '%s'%s", path, remedy_of(probes, error));
 		return false;
 	}
 	return true;

@@ -11,16 +11,18 @@
 #include "common/cli/diag.h"
 
 /* Everything a tracer needs from its start to its end, and what it keeps once it is attached: reading maps and
- * creating iterators (BPF), and looking at other users' processes and cgroups. */
+ * creating iterators (BPF), and looking at other users' processes and cgroups. otb(7) has the same as a table, which
+ * tests/privilege.bats holds. */
 static const struct {
 	cap_value_t value;
-	const char *name;
+	const char *name, *purpose;
 	enum { KEPT, KEPT_TO_ATTACH } use;
+	bool for_others;
 } capabilities[] = {
-	{ CAP_BPF, "CAP_BPF", KEPT },
-	{ CAP_PERFMON, "CAP_PERFMON", KEPT_TO_ATTACH },
-	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", KEPT },
-	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", KEPT },
+	{ CAP_BPF, "CAP_BPF", "load programs into the kernel", KEPT, false },
+	{ CAP_PERFMON, "CAP_PERFMON", "trace with them", KEPT_TO_ATTACH, false },
+	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "look at other users' processes", KEPT, true },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "read their files", KEPT, true },
 };
 
 #define N_CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
@@ -36,22 +38,22 @@ static bool capability_is_held(cap_t held, cap_value_t value)
 	return flag == CAP_SET;
 }
 
-bool privilege_is_held(void)
+bool privilege_is_held(bool others)
 {
-	char missing[128] = "";
+	char missing[256] = "";
 	cap_t held = cap_get_proc();
 
 	for (size_t i = 0; held && i < N_CAPABILITIES; i++) {
 		size_t length = strlen(missing);
 
-		if (!capability_is_held(held, capabilities[i].value))
-			snprintf(missing + length, sizeof(missing) - length, "%s%s", length ? ", " : "",
-				 capabilities[i].name);
+		if ((others || !capabilities[i].for_others) && !capability_is_held(held, capabilities[i].value))
+			snprintf(missing + length, sizeof(missing) - length, "%s%s (to %s)", length ? ", " : "",
+				 capabilities[i].name, capabilities[i].purpose);
 	}
 	cap_free(held);
 	if (!missing[0])
 		return true;
-	diag_print(DIAG_ERROR, "no privilege to observe: missing %s; run it as root (sudo)", missing);
+	diag_print(DIAG_ERROR, "no privilege to observe: missing %s; run it as root (sudo), or see otb(7)", missing);
 	return false;
 }
 

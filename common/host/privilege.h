@@ -7,8 +7,9 @@
 
 #include <stdbool.h>
 
-/* Whether this process has the capabilities that a tracer needs; which ones are missing has been said. */
-bool privilege_is_held(void);
+/* Whether this process has the capabilities that a tracer needs, to look at `others` too or only at what is open to it
+ * (process_is_open()); which ones are missing, and what for, has been said. */
+bool privilege_is_held(bool others);
 
 enum privilege_use {
 	PRIVILEGE_OBSERVE,        /* reading maps, iterating over tasks and looking at other processes */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/host/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,24 @@ bool process_exists(pid_t pid)
 	/* /proc/TID answers for every thread; only a leader's Tgid is its own id. */
 	snprintf(wanted, sizeof(wanted), "\nTgid:\t%d\n", (int)pid);
 	return read_proc(pid, "status", status, sizeof(status)) && strstr(status, wanted);
+}
+
+static bool may_read(pid_t pid, const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno != EACCES && errno != EPERM;
+	close(fd);
+	return true;
+}
+
+bool process_is_open(pid_t pid)
+{
+	return may_read(pid, "exe") && may_read(pid, "environ");
 }
 
 bool process_comm(pid_t pid, char comm[COMM_SIZE])

@@ -15,6 +15,10 @@ enum { COMM_SIZE = 16, CONTAINER_ID_SIZE = 65 };
 /* Whether `pid` is a process: the leader of its thread group. */
 bool process_exists(pid_t pid);
 
+/* Whether we may read its program and its environment, as its own user may: what CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are
+ * for otherwise. True of one that has neither. */
+bool process_is_open(pid_t pid);
+
 /* The name of the thread-group leader, as bytes that need not be UTF-8, NUL-terminated. */
 bool process_comm(pid_t pid, char comm[COMM_SIZE]);
 
