@@ -1,10 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# What tracers need to be allowed, by the table of otb(7): as a user without privileges who has some capabilities
-# (setpriv), they see real events with exactly those, and without any of them say which one.
+# What tracers need to be allowed and what they give up, by the tables of otb(7): as a user without privileges who has some
+# capabilities (setpriv), they see real events with exactly those, and without any of them say which one; and once they
+# run, they and otb-expose --listen cannot do what they have no use for.
 #
 # shellcheck disable=SC2034 # what tracer.bash and cases.bash read
+# shellcheck disable=SC2030,SC2031,SC2154 # each test has its own `background` and others, of lib/http
 
 bats_require_minimum_version 1.5.0
 
@@ -39,6 +41,7 @@ setup() {
 
 teardown() {
 	tracer_kill
+	serve_kill
 	net_down
 	! mountpoint -q "$BATS_TEST_TMPDIR/bpffs" || umount "$BATS_TEST_TMPDIR/bpffs"
 }
@@ -256,4 +259,152 @@ pinned() {
 		[ "$(jq -c 'select(.event == "stats") | [.written, .probe_runs > 0]' out)" = '[13,true]' ]
 		[ ! -s err ]
 	done
+}
+
+# ---- what they give up -----------------------------------------------------------------------------------------------
+
+# status PID NAME: from its /proc/PID/status
+status() {
+	awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"
+}
+
+# confined PID [CAPABILITIES]: there is a filter of system calls, and these are the capabilities that are left, for good
+confined() {
+	[ "$(status "$1" Seccomp) $(status "$1" NoNewPrivs)" = '2 1' ] || fail "no filter: $(cat "/proc/$1/status")"
+	[ $# -lt 2 ] || [ "$(status "$1" CapEff) $(status "$1" CapPrm)" = "$2 $2" ] || fail "capabilities: $(cat "/proc/$1/status")"
+}
+
+# injected PID ANSWER CALL [ARGUMENT]...: the kernel's, to a call that the process is made to do
+injected() {
+	local answer
+	answer=$(python3 "$BATS_TEST_DIRNAME/lib/inject.py" "$1" "${@:3}")
+	[ "$answer" = "$2" ] || fail "$3: $answer, expected $2"
+}
+
+need_injection() {
+	[ "$(uname -m)" = x86_64 ] || skip 'tests/lib/inject.py knows the registers of amd64 only'
+}
+
+# harmless PID: as if it had been taken over, it reads a file, and writes none
+harmless() {
+	injected "$1" -38 openat -100 "$BATS_TEST_TMPDIR/victim" 0o101 0o600 # O_WRONLY | O_CREAT
+	[ ! -e victim ]
+	injected "$1" -38 openat -100 /dev/null 2 # O_RDWR
+	injected "$1" -2 openat -100 /no/such/file 0
+}
+
+# dies PID CALL [ARGUMENT]...: such a call ends it, and the shell that waits knows why
+dies() {
+	local code=0
+	injected "$1" 'signal 31' "${@:2}"
+	wait "$1" || code=$?
+	[ "$code" = $((128 + 31)) ]
+}
+
+# capabilities CAPABILITY...: as /proc shows them
+capabilities() {
+	local name bits=0
+	for name; do
+		case $name in
+		dac_read_search) bits=$((bits | 1 << 2)) ;;
+		sys_ptrace) bits=$((bits | 1 << 19)) ;;
+		perfmon) bits=$((bits | 1 << 38)) ;;
+		bpf) bits=$((bits | 1 << 39)) ;;
+		esac
+	done
+	printf '%016x\n' "$bits"
+}
+
+# aimed PROGRAM: sets AIM to the options of each mode, one after the other, and runs the rest of the line
+aimed() {
+	local mode
+	AIM=() KEPT='bpf sys_ptrace dac_read_search'
+	if [ "$1" = otb-tcpretrans ]; then
+		"${@:2}"
+		return
+	fi
+	AIM=(-p "$GCLOOP") && "${@:2}" || return
+	KEPT=$ALL
+	for mode in "--exe=$PUBLIC/gcloop" --all; do
+		AIM=("$mode") && "${@:2}" || return
+	done
+}
+
+gives_up() {
+	# Root keeps no more than it needs, nor does a user who had no more.
+	TRACER_UNDER=()
+	tracer_start "$program" "${AIM[@]}" -j || return
+	# shellcheck disable=SC2086
+	confined "$TRACER_PID" "$(capabilities $KEPT)" && tracer_stop || return
+	# shellcheck disable=SC2086
+	as_user $NOBODY $ALL
+	TRACER_UNDER=("${AS[@]}")
+	tracer_start "$program" "${AIM[@]}" -j || return
+	# shellcheck disable=SC2086
+	confined "$TRACER_PID" "$(capabilities $KEPT)" && tracer_stop
+}
+
+@test "capabilities and system calls are given up before the ready byte" {
+	gcloop_start $SOMEBODY
+	for program in otb-tcpretrans otb-gcpause otb-trace; do
+		aimed $program gives_up
+	done
+	serve --ready-fd 5 5>ready
+	await [ -s ready ]
+	confined "$background"
+	stop
+}
+
+# Programs that are built to measure write what they have measured.
+# bats test_tags=no-san
+@test "a tracer that is taken over writes no file" {
+	need_injection
+	for aim in otb-tcpretrans 'otb-gcpause --all' 'otb-trace --all'; do
+		# shellcheck disable=SC2086
+		tracer_start $aim -j
+		harmless "$TRACER_PID"
+		tracer_stop
+	done
+}
+
+# tracer_dies CALL [ARGUMENT]...
+tracer_dies() {
+	tracer_start otb-tcpretrans && dies "$TRACER_PID" "$@" && TRACER_PID=
+}
+
+@test "a tracer that is taken over dies of what it has no use for" {
+	need_injection
+	tracer_dies socket 2 1 0
+}
+
+# The sanitizers' own run-time does these.
+# bats test_tags=no-san
+@test "a tracer that is taken over starts no program, and traces none" {
+	need_injection
+	tracer_dies execve /bin/true 0 0
+	tracer_dies ptrace 16 $$
+}
+
+# bats test_tags=no-san
+@test "otb-expose --listen that is taken over writes no file, and dies of what it has no use for" {
+	need_injection
+	serve
+	harmless "$background"
+	[ "$(get "$url/healthz")" = ok ]
+	stop
+	serve
+	dies "$background" socket 2 1 0
+	background=
+}
+
+# bats test_tags=no-san
+@test "--output, and only it, lets a file be opened to append" {
+	need_injection
+	tracer_start otb-tcpretrans -o records
+	injected "$TRACER_PID" -38 openat -100 "$BATS_TEST_TMPDIR/victim" 0o101 0o600 # O_WRONLY | O_CREAT
+	mv records old
+	kill -HUP "$TRACER_PID"
+	await [ -e records ]
+	tracer_stop
+	[ ! -e victim ]
 }

@@ -447,6 +447,8 @@ static void run(struct expose *expose)
 	expose->window_ns = clock_monotonic_ns();
 	if (isatty(STDIN_FILENO))
 		diag_print(DIAG_WARN, "reading records from the terminal; Ctrl-D ends them");
+	if (expose->http)
+		session_confine(&expose->session, SYSCALLS_SERVE);
 	session_ready(&expose->session);
 	expose->lingers = expose->options.linger;
 	session_run(&expose->session);

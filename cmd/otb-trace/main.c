@@ -320,7 +320,9 @@ static enum exit_code load(struct trace *tool)
 	error = trace_bpf__load(tool->bpf);
 	if (error)
 		return tracer_refused(error);
-	return control_pin(&tool->control, tool->bpf->maps.control, options->threshold, options->has_ratio);
+	code = control_pin(&tool->control, tool->bpf->maps.control, options->threshold, options->has_ratio);
+	tool->tracer.has_pin = tool->control.is_pinned;
+	return code;
 }
 
 static void begin_table(struct trace *tool)

@@ -495,9 +495,23 @@ static void drain(struct tracer *tracer)
 	}
 }
 
+static void give_up(struct tracer *tracer)
+{
+	unsigned int uses = SYSCALLS_BPF;
+
+	if (tracer->privilege != PRIVILEGE_OBSERVE)
+		uses |= SYSCALLS_ATTACH;
+	if (tracer->privilege == PRIVILEGE_ATTACH_BY_PERF)
+		uses |= SYSCALLS_ATTACH_BY_PERF;
+	if (tracer->has_pin)
+		uses |= SYSCALLS_UNLINK;
+	privilege_drop(tracer->privilege);
+	session_confine(&tracer->session, uses);
+}
+
 void tracer_loop(struct tracer *tracer)
 {
-	privilege_drop(tracer->privilege);
+	give_up(tracer);
 	session_ready(&tracer->session);
 	session_run(&tracer->session);
 	if (tracer->shows_progress && write(STDERR_FILENO, "\r\033[K", 4) < 0)

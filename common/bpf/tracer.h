@@ -32,6 +32,7 @@ struct tracer {
 	const char *weight; /* the name of what a weight counts ("segments"), set by the tool; NULL: events have none */
 	bool uncounted_is_missed;     /* set by the tool: what no event reported is an event that the programs missed */
 	enum privilege_use privilege; /* set by the tool: what it does while it runs */
+	bool has_pin;                 /* set by the tool: there is a pin, which it removes at its end */
 
 	struct bpf_object *object;
 	struct ring_buffer *ring;
@@ -71,7 +72,8 @@ enum exit_code tracer_refused(int error);
 enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_event, tracer_batch_callback *on_batch,
 			     void *tool);
 
-/* Drops the privileges that are not needed any more, says that it is ready, and runs until something ends the run. */
+/* Drops the privileges and system calls that are not needed any more, for good, says that it is ready, and runs until
+ * something ends the run. */
 void tracer_loop(struct tracer *tracer);
 
 /* A --pid process is not what it was any more (it has called execve()): counts as ended. */

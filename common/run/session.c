@@ -165,6 +165,11 @@ void session_put_aside(struct session *session)
 	session_put_line(session, session->record.line, length, false);
 }
 
+void session_confine(const struct session *session, unsigned int uses)
+{
+	syscall_filter_apply(session->cli->output_path ? uses | SYSCALLS_APPEND : uses);
+}
+
 void session_ready(struct session *session)
 {
 	int fd = session->cli->ready_fd;

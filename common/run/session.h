@@ -14,6 +14,7 @@
 #include "common/cli/cli.h"
 #include "common/cli/loop.h"
 #include "common/host/clock.h"
+#include "common/host/syscall_filter.h"
 #include "common/record/output.h"
 #include "common/record/record.h"
 #include "common/record/table.h"
@@ -67,6 +68,10 @@ static inline bool session_is_full(const struct session *session)
 {
 	return session->cli->count && session->written >= session->cli->count;
 }
+
+/* Gives up every system call but those of these uses (common/host/syscall_filter.h) and what the session itself has to do:
+ * once everything is open, before session_ready(). */
+void session_confine(const struct session *session, unsigned int uses);
 
 /* Writes the ready byte and closes its descriptor. */
 void session_ready(struct session *session);
