@@ -17,6 +17,7 @@ serve() {
 	local -a enter=()
 	[ -z "${space:-}" ] || enter=(nsenter "--net=/run/netns/$space" --)
 	mkfifo in
+	rm -f err # which the last one filled: the new one opens its own in its own time
 	"${enter[@]}" otb-expose --listen 127.0.0.1:0 "$@" <in 2>err 3>&- &
 	background=$!
 	exec {input}>in
