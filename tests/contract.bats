@@ -548,6 +548,20 @@ bad_values() {
 	done
 }
 
+@test "-o ends a torn line before its own first" {
+	for program in $(runnable); do
+		printf '{"event":"whole"}\n{"event":"to' >file
+		short_run 0 "$program" -o file
+		silent out
+		[ "$(head -n 2 file)" = $'{"event":"whole"}\n{"event":"to' ]
+		[ "$(sed -n 3p file | head -c 1)" != '' ]
+		# And nothing where there is none.
+		printf '{"event":"whole"}\n' >file
+		short_run 0 "$program" -o file
+		[ "$(sed -n 2p file)" != '' ]
+	done
+}
+
 @test "in a pipe, a tracer writes records, without colour" {
 	need_bpf
 	for program in "${TRACERS[@]}"; do

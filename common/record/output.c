@@ -36,6 +36,27 @@ static bool fd_is_file(int fd)
 	return !fstat(fd, &status) && !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode) && !isatty(fd);
 }
 
+/* A writer that was killed in the middle of a write, or a crash of the host, leaves a line torn: our first one would
+ * continue it, and no reader would have either. Another writer's line that is half there ends by itself, and then an empty
+ * one follows, which readers skip. */
+static void end_torn_line(const struct output *output)
+{
+	struct stat status;
+	char last = '\n';
+	int fd;
+
+	/* Only what is a regular file is opened for reading: with a device that may mean something. */
+	if (fstat(output->fd, &status) || !S_ISREG(status.st_mode) || status.st_size == 0)
+		return;
+	fd = open(output->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	/* If it cannot be written now, the first record cannot either, and that is reported. */
+	if (pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n')
+		(void)!write(output->fd, "\n", 1);
+	close(fd);
+}
+
 int output_open(struct output *output, const char *path)
 {
 	*output = (struct output){ .fd = STDOUT_FILENO, .path = path, .capacity = QUEUE_BYTES };
@@ -49,6 +70,8 @@ int output_open(struct output *output, const char *path)
 		return error;
 	}
 	output->is_file = fd_is_file(output->fd);
+	if (path)
+		end_torn_line(output);
 	output->queue = malloc(output->capacity);
 	if (!output->queue)
 		diag_print(DIAG_ERROR, "no memory for the output");

@@ -35,8 +35,8 @@ struct output {
 	bool is_given_up; /* its reader stood still for too long: nothing is taken any more */
 };
 
-/* Opens `path` for appending (mode 0644), or takes stdout where it is NULL. Returns 0 or a negative errno, which it has
- * reported. */
+/* Opens `path` for appending (mode 0644), or takes stdout where it is NULL. A last line that is torn is ended first. Returns
+ * 0 or a negative errno, which it has reported. */
 int output_open(struct output *output, const char *path);
 
 /* Whether another line of `size` bytes fits; into an empty queue every line does. */
