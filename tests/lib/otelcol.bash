@@ -13,10 +13,10 @@ OTELCOL=$GO_BUILT/otelcol
 OTELCOL_GO=1.26
 
 otelcol_build() {
-	local go
-	[ ! -x "$OTELCOL" ] || return 0
+	local go folder=$GO_ROOT/tests/target/go/otelcol
+	[ ! "$OTELCOL" -nt "$folder/main.go" ] || [ ! "$OTELCOL" -nt "$folder/go.sum" ] || return 0
 	go=$(go_toolchain "$OTELCOL_GO") || return
-	(cd "$GO_ROOT/tests/target/go/otelcol" && GOENV=off GOWORK=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
+	(cd "$folder" && GOENV=off GOWORK=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
 		GOCACHE=$GO_BUILT/cache CGO_ENABLED=0 "$go" build -ldflags '-s -w' -o "$OTELCOL" .) 2>&1 | tr '\n' ' ' >&2
 	[ -x "$OTELCOL" ]
 }
