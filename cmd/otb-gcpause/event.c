@@ -45,14 +45,6 @@ const char *const event_field_names[] = {
 	"count_delta",
 	"total_delta_ns",
 	"overflow",
-	"where",
-	"seen",
-	"written",
-	"filtered",
-	"suppressed",
-	"lost",
-	"probe_runs",
-	"probe_time_ns",
 	NULL,
 };
 

@@ -71,14 +71,6 @@ const char *const event_field_names[] = {
 	"le_7_5s",
 	"le_10s",
 	"overflow",
-	"where",
-	"seen",
-	"written",
-	"filtered",
-	"suppressed",
-	"lost",
-	"probe_runs",
-	"probe_time_ns",
 	NULL,
 };
 

@@ -94,9 +94,15 @@ static bool is_field_name(const char *name, size_t length)
 static bool name_is_taken(const struct cli *cli, const char *name)
 {
 	static const char *const everywhere[] = { "time", "event", "tool", "truncated", NULL };
-	const char *const *lists[] = { everywhere, cli->names };
+	/* What common/bpf/tracer.c writes of any tracer. */
+	static const char *const of_tracers[] = {
+		"count",      "where", "duration_ns", "seen",          "written", "filtered",
+		"suppressed", "lost",  "probe_runs",  "probe_time_ns", NULL,
+	};
+	const char *const *lists[] = { cli->names, everywhere, of_tracers };
+	unsigned int n_lists = cli->groups & CLI_TRACER ? 3 : 2;
 
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < n_lists; i++)
 		for (const char *const *at = lists[i]; at && *at; at++)
 			if (!strcmp(*at, name))
 				return true;

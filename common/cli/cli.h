@@ -51,7 +51,7 @@ struct cli_label {
 struct cli {
 	const char *program;      /* "otb-tcpretrans" */
 	unsigned int groups;      /* of enum cli_group */
-	const char *const *names; /* every field name of the tool's records, ended by NULL: no label may repeat one */
+	const char *const *names; /* every field name of its own records, ended by NULL: no label may repeat one */
 
 	pid_t pids[CLI_PIDS_MAX];
 	unsigned int n_pids;
