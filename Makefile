@@ -17,12 +17,14 @@
 
 # ---- Knobs: set them on the command line or in the environment ------------------------------------------------------
 
-# DEV=1: warnings are errors. SAN=1: AddressSanitizer and UndefinedBehaviorSanitizer, in build-san. V=1: show commands.
+# DEV=1: warnings are errors. SAN=1: AddressSanitizer and UndefinedBehaviorSanitizer, in build-san. COV=1: counters of
+# lines for scripts/coverage, in build-cov; both can be had in one. V=1: show commands.
 DEV ?= 0
 SAN ?= 0
+COV ?= 0
 V ?= 0
 # LTO=1: the programs are optimized as a whole, which makes otb-sample some percent faster and the build slower.
-LTO ?= $(if $(filter 1,$(DEV) $(SAN)),0,1)
+LTO ?= $(if $(filter 1,$(DEV) $(SAN) $(COV)),0,1)
 
 # make's own default for CC is cc, which ?= would keep.
 ifeq ($(origin CC),default)
@@ -46,7 +48,7 @@ BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
-BUILD ?= $(if $(filter 1,$(SAN)),build-san,build)
+BUILD ?= $(if $(filter 1,$(SAN)),build-san,$(if $(filter 1,$(COV)),build-cov,build))
 
 # ---- Sources --------------------------------------------------------------------------------------------------------
 
@@ -137,12 +139,13 @@ HARDENING := -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection)
 # Fat: tests are linked from the same objects, without it.
 LTO_FLAGS := $(if $(filter 1,$(LTO)),$(call try,-flto=auto -ffat-lto-objects))
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+COUNTERS := $(if $(filter 1,$(COV)),--coverage)
 
 SYSROOT_FLAG := $(addprefix --sysroot=,$(SYSROOT))
 C_FLAGS := $(SYSROOT_FLAG) -std=gnu17 -D_GNU_SOURCE -fno-common -I. -I$(BUILD) -MMD -MP $(WARNINGS) \
 	$(HARDENING) $(if $(filter 1,$(SAN)),$(SANITIZERS)) $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 LINK_FLAGS := $(SYSROOT_FLAG) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
-	$(if $(filter 1,$(SAN)),$(SANITIZERS))
+	$(if $(filter 1,$(SAN)),$(SANITIZERS)) $(COUNTERS)
 LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
 FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -g -O1 -fno-common -I. -I$(BUILD) -MMD -MP $(SANITIZERS)
 
@@ -213,6 +216,9 @@ $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.
 # Which skeleton an object needs is known (from its .d file) once it has been compiled; before that, all come first.
 $(CMD_OBJS): | $(BPF:.bpf.o=.skel.h)
 $(TARGET_OBJS) $(TEST_OBJS): | $(BPF:.bpf.o=.skel.h) $(TEST_BPF:.bpf.o=.skel.h)
+
+# Tests are not counted themselves.
+$(COMMON_OBJS) $(CMD_OBJS): C_FLAGS += $(COUNTERS)
 
 $(COMMON_OBJS) $(CMD_OBJS) $(TARGET_OBJS) $(TEST_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$@)

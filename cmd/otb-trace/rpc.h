@@ -8,7 +8,7 @@
 
 #include "cmd/otb-trace/span.h"
 
-enum { RPC_STATUS_SIZE = 8 };
+enum { RPC_STATUS_SIZE = sizeof("4294967295") };
 
 /* A span of gRPC itself, or of net/http with gRPC in its handler. */
 bool rpc_is(const struct span *span);
