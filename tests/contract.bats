@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What every program keeps to, whatever it does: its command line, its exit codes, its streams, its signals. All programs
-# in the build folder are asked; a test says which of them it was where it fails.
+# in the build folder are asked, or those that $OTB_PROGRAMS names; a test says which of them it was where it fails.
 
 bats_require_minimum_version 1.5.0
 
@@ -23,8 +23,8 @@ setup() {
 	PROGRAMS=() GO_TRACERS=() TRACERS=() FILTERS=() PIDS=() AIM=()
 	local path name
 	for path in "$TRACER_BUILD"/otb-*; do
-		[[ -f $path && -x $path ]] || continue
 		name=${path##*/}
+		[[ -f $path && -x $path && " ${OTB_PROGRAMS:-$name} " == *" $name "* ]] || continue
 		PROGRAMS+=("$name")
 		case $("$path" --help) in
 		*--exe=*) GO_TRACERS+=("$name") ;;
@@ -47,6 +47,7 @@ teardown() {
 
 need_bpf() {
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
+	[[ -z ${OTB_PROGRAMS-} || ${#TRACERS[@]} -gt 0 ]] || skip "no tracer among $OTB_PROGRAMS"
 	[ "${#TRACERS[@]}" -gt 0 ]
 }
 

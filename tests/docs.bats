@@ -19,7 +19,7 @@ setup() {
 	PROGRAMS=() TRACERS=()
 	local path
 	for path in "$TRACER_BUILD"/otb-*; do
-		[[ -f $path && -x $path ]] || continue
+		[[ -f $path && -x $path && " ${OTB_PROGRAMS:-${path##*/}} " == *" ${path##*/} "* ]] || continue
 		PROGRAMS+=("${path##*/}")
 		! "$path" --help | grep -q -- --buffer= || TRACERS+=("${path##*/}")
 	done
