@@ -30,6 +30,7 @@ setup() {
 teardown() {
 	tracer_kill
 	net_down
+	[ -z "${LISTENER:-}" ] || kill -KILL -- "-$LISTENER"
 }
 
 need_tool() {
@@ -427,18 +428,19 @@ stats_fields_of_sample() {
 # ---- examples --------------------------------------------------------------------------------------------------------
 
 # The commands of a page: a line that begins with a prompt in a literal display, with the indented lines behind it, but
-# for those of `uniq -c`. Each ends with a NUL.
+# for those of `uniq -c`; and a display of one line that is a command of ours. Each ends with a NUL.
 examples_of() { # PAGE
 	awk '
 		function finish() { if (command != "") printf "%s%c", command, 0; command = "" }
 		/^\.Bd -literal/ { literal = 1; next }
 		/^\.Ed/ { finish(); literal = 0; next }
+		/^\.Dl otb-/ { command = substr($0, 5); finish(); next }
 		!literal { next }
 		{ gsub(/\\e/, "\\"); gsub(/\\&/, ""); gsub(/\\-/, "-") }
 		/^[$#] / { finish(); command = substr($0, 3); next }
 		/^[ \t]/ && !/^ +[0-9]+ / && command != "" { command = command "\n" $0; next }
 		{ finish() }
-	' "$1"
+	' "$1" | sed -z 's/ PID\>/ $(pidof -s myserver)/g'
 }
 
 # Each command of a page with the lines that stand behind it: the command, a NUL, the lines, a NUL.
@@ -465,20 +467,25 @@ make_shown_files() { # PAGE FOLDER
 }
 
 # run_examples: all of them, each in a folder of its own, where the tracers are what $BATS_TEST_TMPDIR/first has. There is
-# a process called myserver, and its file is the one that an example means
+# a process called myserver, and its file is the one that an example means. Ports and pins are those of a network and a
+# mount namespace
 run_examples() {
-	local page command files number=0
+	local page command files number=0 enter='ip link set lo up && mount -t bpf bpf /sys/fs/bpf' alone=(unshare --net --mount)
+	[ "$(id -u)" -eq 0 ] || alone=() enter=:
 	for page in "$ROOT"/man/*; do
 		files=$BATS_TEST_TMPDIR/files-${page##*/}
 		make_shown_files "$page" "$files"
 		while IFS= read -r -d '' command; do
+			! is_left_out "$command" || continue
 			number=$((number + 1))
 			mkdir "$BATS_TEST_TMPDIR/$number"
 			find "$files" -type f -exec ln -s -t "$BATS_TEST_TMPDIR/$number" {} +
 			(
 				cd "$BATS_TEST_TMPDIR/$number" || exit
 				export ROOT TRACER_BUILD PATH=$BATS_TEST_TMPDIR/first:$TRACER_BUILD:$PATH
-				bash -o pipefail -c "$command" >../stdout 2>../stderr 3>&-
+				"${alone[@]}" bash -o pipefail -c "$enter
+[[ \$0 != *localhost:4318* ]] || { collector=\$(python3 \"\$ROOT/tests/lib/takes_otlp.py\") && trap 'kill \$collector' EXIT; }
+$command" "$command" >../stdout 2>../stderr 3>&-
 			) || { echo "${page##*/}: status $?: $command" && cat stderr && return 1; }
 			check_example "$command" || { echo "${page##*/}: $command" && head stdout stderr && return 1; }
 		done < <(examples_of "$page")
@@ -520,13 +527,13 @@ stand_in() {
 		exit "$code"
 	END
 	stand_in
+	is_left_out() { false; }
 	check_example() { :; }
 	run_examples
 }
 
-@test "examples do what they say with records" {
-	need_tool jq
-	# Plays recorded records instead.
+# play_records: the tracers play recorded records instead
+play_records() {
 	mkdir first
 	cat >first/tracer <<-'END'
 		#!/bin/bash
@@ -534,7 +541,7 @@ stand_in() {
 		[ -e "$records" ] || records=${records%.jsonl}-recorded.jsonl
 		while [ $# -gt 0 ]; do
 			case $1 in
-			-s) records=${records%.jsonl}-summary.jsonl ;;
+			-s | --summary) records=${records%.jsonl}-summary.jsonl ;;
 			-o) out=$2 && shift ;;
 			esac
 			shift
@@ -542,11 +549,93 @@ stand_in() {
 		grep --line-buffered '' "$records" >>"$out"
 	END
 	stand_in
+}
+
+@test "examples do what they say with records" {
+	need_tool jq
+	play_records
+	# These need a tracer that makes a map.
+	is_left_out() { [[ $1 = *--control* ]]; }
 	check_example() {
-		[ ! -s stderr ] || return
-		case $1 in *'select('*) ;; *) [ -s stdout ] || [ -n "$(find "$number" -type f)" ] ;; esac
+		! grep -v '^otb-expose: listening on ' stderr || return
+		case $1 in *'select('* | *--listen*) ;; *) [ -s stdout ] || [ -n "$(find "$number" -type f)" ] ;; esac
 	}
 	run_examples
+}
+
+# The commands that a program's help shows; what they do stands behind two spaces.
+help_examples() { # PROGRAM
+	"$TRACER_BUILD/$1" --help | sed -n '/^Examples:/,/^$/s/^  \(otb-.*\)/\1/p' | sed 's/   *[^ ].*//'
+}
+
+@test "examples of help run" {
+	local program command number=0 alone=(unshare --net)
+	[ "$(id -u)" -eq 0 ] || alone=()
+	play_records
+	export ROOT PATH=$BATS_TEST_TMPDIR/first:$TRACER_BUILD:$PATH
+	cp "$ROOT/tests/records/trace-recorded.jsonl" records.jsonl
+	cp records.jsonl log
+	for program in "${PROGRAMS[@]}"; do
+		while IFS= read -r command; do
+			number=$((number + 1))
+			"${alone[@]}" bash -o pipefail -c "$command" <records.jsonl >stdout 2>stderr 3>&- ||
+				{ echo "$command" && cat stderr && return 1; }
+			! grep -v '^otb-expose: listening on ' stderr || { echo "$command" && return 1; }
+		done < <(help_examples "$program")
+	done
+	[ "$number" -ge 3 ]
+}
+
+# The commands of the README, with what a \ or an open quote takes from the next lines. Each ends with a NUL.
+readme_commands() {
+	awk '
+		function is_open(text) { return gsub(/\047/, "", text) % 2 || command ~ /\\$/ }
+		function finish() { if (command != "") printf "%s%c", command, 0; command = "" }
+		command != "" && is_open(command) { command = command "\n" substr($0, 5); next }
+		{ finish() }
+		/^    # [^A-Z]/ { command = substr($0, 7) }
+		END { finish() }
+	' "$ROOT/README.md"
+}
+
+# run_readme COMMAND: fails if it does, or says anything; what it prints is in ./stdout. What listens stays
+run_readme() {
+	local command=${1//9464/$port} code=0
+	case $command in
+	*--listen*)
+		setsid bash -c "$command" >/dev/null 2>&1 3>&- &
+		LISTENER=$!
+		disown # bash would report its end
+		await bash -c "curl -s localhost:$port/metrics | grep -q took_seconds_bucket"
+		return
+		;;
+	*"'counter http_errors_total where latency > 5ms'"*) code=2 ;;
+	esac
+	run "-$code" --separate-stderr bash -c "$command" 3>&-
+	printf '%s\n' "$output" >stdout
+	[[ $code -ne 0 || $stderr = '' ]]
+}
+
+@test "commands of the README run" {
+	local command number=0 port
+	need_tool jq
+	need_tool curl
+	load lib/http
+	port=$(free_port)
+	play_records
+	export ROOT PATH=$BATS_TEST_TMPDIR/first:$TRACER_BUILD:$PATH
+	cp "$ROOT/tests/records/trace-recorded.jsonl" spans.json
+	jq -nc 'range(20000) | {time: "2026-11-30T10:16:39.\(. % 1000 + 1000 | tostring[1:])Z", method: "GET",
+		path: ["/", "/item", "/healthz"][. % 3], status: (if . % 53 == 0 then 503 else 200 end), request_time: 0.03}' >access.json
+	while IFS= read -r -d '' command; do
+		number=$((number + 1))
+		run_readme "$command" || { echo "$command" && echo "$stderr" && return 1; }
+		[[ -s stdout || $command = *'> '* || $command = *'select(.trace_id '* ]] || { echo "prints nothing: $command" && return 1; }
+	done < <(readme_commands)
+	[ "$number" -ge 20 ]
+	# The message that the README shows is the one.
+	[[ $(<"$ROOT/README.md") = *"column 43: 'latency' has no unit in its"* ]]
+	otb-expose -m 'counter http_errors_total where latency > 5ms' <access.json 2>&1 | grep -q "column 43: 'latency' has no unit in its"
 }
 
 # run_shown PAGE CHECK: runs each command that a page shows with its output, which is `shown` to CHECK, and leaves how many

@@ -16,10 +16,10 @@ static const char documentation[] =
 	"Lists may be given by repeating an option; different options must all fit.\n"
 	"\n"
 	"Examples:\n"
-	"  otb-tcpretrans                          everything, as it happens\n"
-	"  otb-tcpretrans -p 1234 --reason rto,syn one process, timeouts only\n"
-	"  otb-tcpretrans -d 10s -s --by peer      ten seconds, by peer\n"
-	"  otb-tcpretrans | otb-expose             as Prometheus metrics\n"
+	"  otb-tcpretrans                           everything, as it happens\n"
+	"  otb-tcpretrans -p 1234 --reason rto,syn  one process, timeouts only\n"
+	"  otb-tcpretrans -d 10s -s --by peer       ten seconds, by peer\n"
+	"  otb-tcpretrans | otb-expose              as Prometheus metrics\n"
 	"\n"
 	"Full documentation: man otb-tcpretrans";
 
