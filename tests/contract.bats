@@ -417,6 +417,9 @@ bad_values() {
 	esac
 }
 
+# What parses values has unit tests and fuzzers for the sanitizers; these are some 700 starts of a program.
+#
+# bats test_tags=no-san
 @test "a value that is none: exit 2, and its option is named" {
 	for program in "${PROGRAMS[@]}"; do
 		while IFS='=' read -r option metavariable; do
@@ -727,6 +730,7 @@ lost_is_told() {
 }
 
 @test "two writers into one pipe: every line is whole" {
+	local writers
 	need_bpf
 	for program in "${TRACERS[@]}"; do
 		aim_at_events "$program"
@@ -736,7 +740,9 @@ lost_is_told() {
 			wait
 		} | cat >got
 		whole got 4000
-		[ "$(jq -r .writer got | sort | uniq -c | awk '{ print $1 }' | tr '\n' ' ')" = '2000 2000 ' ]
+		# What is said of lost events is not among the 2000.
+		writers=$(jq -r 'select(.event != "lost") | .writer' got | sort | uniq -c | awk '{ print $1 }' | xargs)
+		[ "$writers" = '2000 2000' ] || complain "$program: $writers"
 	done
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # otb-sample: what it keeps against a second reading of OpenTelemetry's specification (lib/sampling.py), its weights
-# against statistics, every line against the one it was, and hostile input.
+# against statistics, every line against the one it was, and hostile input. What is drawn many thousand times for a
+# statistic is not drawn once more under the sanitizers, where other tests have every mode.
 #
 # shellcheck disable=SC2030,SC2031 # each test has its own `background` and `input`
 
@@ -218,6 +219,7 @@ mixed() { # N SEED
 	py 'for r in sampled(spans(int(sys.argv[1]), int(sys.argv[2])), ["0", "8", "e666"]): put(r)' "$@"
 }
 
+# bats test_tags=no-san
 @test "what came sampled is sampled on as the specification says, in both modes" {
 	mixed 6000 1 >in
 	for mode in proportional equalizing; do
@@ -242,6 +244,7 @@ for line in lines("in"):
 	done
 }
 
+# bats test_tags=no-san
 @test "--ratio 0.1 | --ratio 0.01 is what the specification says, in both modes" {
 	py 'for r in spans(50000, 2): put(r)' >in
 	for mode in proportional equalizing; do
@@ -327,6 +330,7 @@ assert all(r.get("sampling_threshold") == ("0" if r["id"] >= 0 else None) for r 
 
 # ---- statistics ------------------------------------------------------------------------------------------------------
 
+# bats test_tags=no-san
 @test "a ratio: the kept share, and what the kept stand for" {
 	for seed in 1 2; do
 		py 'for r in spans(30000, int(sys.argv[1])): put(r)' "$seed" >in
@@ -378,6 +382,7 @@ assert [r["id"] for r in after] == sorted(r["id"] for r in after), "order"'
 	otb-sample --rate 800/s <in | sed 's/,"sampling_threshold":"0"//' | cmp - in
 }
 
+# bats test_tags=no-san
 @test "--rate at 100 times what it may keep: the sum is unbiased, though 4 are kept at a time" {
 	for seed in 1 2; do
 		py 'for second in range(300):
@@ -390,6 +395,7 @@ near(sum(map(weight, after)), 120000, 300 * 400 * 396 / 3)' "$seed"
 	done
 }
 
+# bats test_tags=no-san
 @test "--rate under bursts, of samples, in ticks of all sizes: the sum is unbiased" {
 	py 'source, first = random.Random(5), 0
 for second in range(120):
@@ -534,6 +540,7 @@ unbiased(records("in"), after)
 near(sum(10 <= int(r["time"][17:19]) < 39 for r in after), 2900, 2900)'
 }
 
+# bats test_tags=no-san
 @test "--adaptive under a burst: the sum is unbiased, and the burst is held down" {
 	py 'first = 0
 for second in range(40):
@@ -553,6 +560,7 @@ assert per_second[20] < 600 and per_second[21] < 200, per_second'
 	done
 }
 
+# bats test_tags=no-san
 @test "--adaptive-signal: the ratio is its formula's, and the kept stand for all" {
 	check() { # RATIO OPTION...
 		otb-sample --ratio 0.1 "${@:2}" <in >out
@@ -630,6 +638,7 @@ check_edits_of() { # FILE: that ./out is of its lines
 	py 'check_some(sys.argv[1], "out")' "$1"
 }
 
+# bats test_tags=no-san
 @test "--first with a fallback: the first are certain, and all is unbiased" {
 	py 'for r in spans(40000, 13, per_second=1000, user=lambda i: "u%d" % (i * i % 97)): put(r)' >in
 	for fallback in '--ratio 0.05' '--one-in 9' '--rate 100/s' '--adaptive 100/s'; do
@@ -1500,6 +1509,7 @@ for r in spans(60 * int(sys.argv[2]), int(sys.argv[1]), per_second=int(sys.argv[
 		n += 1' "$@"
 }
 
+# bats test_tags=no-san
 @test "--trace with --rate and --adaptive: numbers are those of records, and the sums are unbiased" {
 	trees 25 60 >in
 	for options in '--rate 60/s' '--rate 60/s --tick 3s' '--adaptive 60/s' '--adaptive 20/s --key kind'; do
@@ -1516,6 +1526,7 @@ assert len(before) > 15000'
 	done
 }
 
+# bats test_tags=no-san
 @test "--trace with --rate at 100 times what it may keep, and traces larger than that: the sum is unbiased" {
 	for seed in 1 2 3; do
 		trees $seed 100 >in
@@ -2430,8 +2441,8 @@ ready() {
 	need_maps
 	otb-sample --ratio 0.5 --control /sys/fs/bpf/otb-none-$$ </dev/null 2>err 3>&- &
 	background=$!
-	# So that it is not killed before it is set up.
-	takes_term() { [ $((0x$(awk '$1 == "SigBlk:" { print $2 }' "/proc/$background/status") & 1 << 14)) -ne 0 ]; }
+	# So that it is not killed before it is set up. The shell that becomes it blocks SIGTERM for a moment, too.
+	takes_term() { [ "$(<"/proc/$background/comm")" = otb-sample ] && [ $((0x$(awk '$1 == "SigBlk:" { print $2 }' "/proc/$background/status") & 1 << 14)) -ne 0 ]; }
 	await takes_term
 	kill -TERM "$background"
 	ended
