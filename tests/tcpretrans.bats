@@ -15,6 +15,7 @@ setup() {
 	load lib/net
 	load lib/cases
 	load lib/tracer
+	load lib/await
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
 	net_up
 }
@@ -332,7 +333,7 @@ needs_failures() {
 }
 
 @test "raw tracepoints: no cookie, so the owner is known by namespace and inode" {
-	local try
+	local try others=0
 	export OTB_TCPRETRANS_RAW_TP=1
 	no_other() { ! pgrep -x otb-tcpretrans; }
 	for try in {1..4}; do
@@ -342,7 +343,9 @@ needs_failures() {
 		check
 		# Another tracer of this machine, which is not of this test, gives every socket one that it sees retransmit.
 		records 'has("cookie")' | grep -qx true || break
+		no_other || others=$((others + 1))
 	done
+	[ "$others" -lt 4 ] || skip 'other tracers look at all sockets of this machine'
 	same 'false' "$(records 'has("cookie")' | sort -u)"
 }
 

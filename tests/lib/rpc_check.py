@@ -141,8 +141,9 @@ def check_server(check, spans, handled, sent):
     joined = {id(span) for of_it in found.values() for span in of_it}
     missing = [s for s in sent.values() if s["outcome"] == "missing"]
     never = {s["method"][1:] for s in missing}
-    nameless = sum(id(s) not in joined and s["rpc_method"] not in never for s in spans)
-    unseen = [s for s in sent.values() if s["outcome"] in GONE and s["id"] not in found]
+    served = {h["id"] for h in handled}
+    nameless = sum(id(s) not in joined and s["rpc_method"] not in never for s in spans) - len(served - set(found))
+    unseen = [s for s in sent.values() if s["outcome"] in GONE and s["id"] not in served | set(found)]
     serving = {}
     for h in handled:
         of_it = found.pop(h["id"], [])
@@ -155,7 +156,7 @@ def check_server(check, spans, handled, sent):
         elif not check.options.below or h["headers"] <= HEADERS_MAX:
             check.wrong.append((h["id"], "spans", len(of_it)))
     # Of those that are given up, some have too many headers to be known by their id.
-    given_up = min(nameless, len(unseen))
+    given_up = min(max(nameless, 0), len(unseen))
     for of, of_it in found.items():
         outcome = sent.get(of, {}).get("outcome")
         if outcome == "missing" and len(of_it) == 1:
