@@ -26,12 +26,13 @@ void stops_close(struct stops *stops)
 static struct stops_of_process *process_take(struct stops *stops, uint32_t pid, uint64_t start_ns)
 {
 	struct stops_of_process **slot = &stops->processes[pid % STOPS_PROCESSES];
+	struct stops_of_process *before = *slot;
 
-	if (*slot && (*slot)->pid == pid)
-		return *slot;
-	if (*slot)
+	if (before && before->pid == pid)
+		return before;
+	if (before)
 		stops->known_since_ns[pid % STOPS_PROCESSES] = start_ns;
-	free(*slot);
+	free(before);
 	*slot = calloc(1, sizeof(**slot));
 	if (*slot)
 		(*slot)->pid = pid;

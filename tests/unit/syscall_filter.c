@@ -331,12 +331,12 @@ static void test_status(void)
 /* As a container's run-time that allows no filter but its own; what was said goes to a pipe. */
 static void be_refused(int said)
 {
+	const struct scmp_arg_cmp is_filter = { 0, SCMP_CMP_EQ, PR_SET_SECCOMP, 0 };
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
 	if (!filter || dup2(said, STDERR_FILENO) < 0 ||
 	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) ||
-	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) ||
-	    seccomp_load(filter))
+	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, is_filter) || seccomp_load(filter))
 		_exit(2);
 	diag_init("test", 1);
 	syscall_filter_apply(0);
