@@ -102,7 +102,7 @@ programs_in() {
 	diff <(cd tree && find . ! -type d | sed 's,^\./usr/share/man/.*,&.gz,' | sort) \
 		<(dpkg-deb --fsys-tarfile "$package" | tar --list | grep -v '/$' | grep -vE '^\./usr/share/(doc|lintian)/' | sort)
 	run -0 bash -c 'dpkg-deb --fsys-tarfile "$1" | tar --list | grep "^./usr/share/doc/otb/." | sort' bash "$package"
-	[ "$(echo "${lines[@]##*/}")" = 'README.md.gz changelog.gz copyright' ]
+	[ "$(echo "${lines[@]##*/}")" = 'README.md.gz SECURITY.md.gz changelog.gz copyright' ]
 }
 
 @test "a fresh Debian builds it with nothing but the build dependencies" {
