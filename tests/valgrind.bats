@@ -54,7 +54,7 @@ passes() {
 	local wanted=0 code=0
 	case $1 in [0-9]) wanted=$1 && shift ;; esac
 	"$@" >out 2>err || code=$?
-	[ "$code" -eq "$wanted" ] || { echo "exit code $code of $*" && head -n 60 err && return 1; }
+	[ "$code" -eq "$wanted" ] || { echo "exit code $code of $*" && grep -v unhandled err | head -n 60 && return 1; }
 }
 
 # ---- itself ----------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ hostile() {
 	cat "$records"/*.jsonl >all
 	make_spans 200 4 | spans_as_otlp 50 >spans.otlp
 	for file in all bad spans.otlp; do
-		passes otb-expose --created --stats -m 'summary s value duration_ns quantiles 0.5, 0.9' \
+		passes otb-expose --stats -m 'summary s value duration_ns quantiles 0.5, 0.9' \
 			-m 'histogram h{pid,x=comm =~ "^(.)" -> "\1"} value duration_ns / 1e9 exponential limit 3' <"$file"
 		passes otb-expose --otlp -m 'histogram h{comm} value duration_ns / 1e9 exponential' <"$file"
 		passes otb-expose --textfile x.prom -l a=b <"$file"
@@ -185,10 +185,10 @@ hostile() {
 	serve --rules rules.json --created
 	cat "$records/trace-recorded.jsonl" >&"$input"
 	await value_is 'a_total{comm="shop"}' "$(wc -l <"$records/trace-recorded.jsonl")"
-	get --compressed --header 'Accept: application/openmetrics-text' "$url/metrics" | tail -n 1 | grep -qx '# EOF'
+	get --compressed --header 'Accept: application/openmetrics-text;version=1.0.0' "$url/metrics" | tail -n 1 | grep -qx '# EOF'
 	get "$url/healthz" "$url/" "$url/nothing" >/dev/null
 	echo '{"rules":["counter b_total{comm}"]}' >new && mv new rules.json
-	await value_is 'otb_expose_rules_reloads_total{result="success"}' 1
+	await value_is 'otb_expose_rules_reloads_total{result="done"}' 1
 	kill -TERM "$background"
 	exec {input}>&-
 	wait "$background"
@@ -196,7 +196,10 @@ hostile() {
 	serve --basic-auth-file auth --tls-certificate cert.pem --tls-key key.pem
 	[ "$(get --insecure --output /dev/null --write-out '%{http_code}' "https${url#http}/metrics")" = 401 ]
 	get --insecure --user user:secret "https${url#http}/metrics" >/dev/null
-	stop
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
 }
 
 # ---- tracers ---------------------------------------------------------------------------------------------------------
@@ -219,7 +222,8 @@ start_retransmissions() {
 	done
 }
 
-# of_go PROGRAM OPTIONS...: a tracer of Go programs, until it has written 50 records or sums
+# of_go PROGRAM OPTIONS...: a tracer of Go programs, until it has written 50 records or sums. Not with -p: valgrind 3.19
+# has no pidfd_open(2)
 of_go() {
 	passes "$1" "${@:2}" --stats
 	[ -s out ]
@@ -230,10 +234,10 @@ of_go() {
 	need_bpf
 	need_go
 	proc_start gcloop - "$BATS_FILE_TMPDIR/gcloop"
-	of_go otb-gcpause -p "${PROC_PID[gcloop]}" -n 50
+	of_go otb-gcpause --exe "$BATS_FILE_TMPDIR/gcloop" -n 50
 	of_go otb-gcpause --exe "$BATS_FILE_TMPDIR/gcloop" -n 50 -t --assists
 	of_go otb-gcpause --all -s -i 200ms -d 1s
-	of_go otb-gcpause -p "${PROC_PID[gcloop]}" --histogram -d 1s
+	of_go otb-gcpause --exe "$BATS_FILE_TMPDIR/gcloop" --histogram -d 1s
 }
 
 # bats test_tags=long
@@ -241,9 +245,9 @@ of_go() {
 	need_bpf
 	need_go
 	proc_start gcloop - "$BATS_FILE_TMPDIR/gcloop"
-	of_go otb-trace -p "${PROC_PID[gcloop]}" -n 50 --sched --url-query --header user-agent --ratio 0.9
+	of_go otb-trace --exe "$BATS_FILE_TMPDIR/gcloop" -n 50 --sched --url-query --header user-agent --ratio 0.9
 	of_go otb-trace --exe "$BATS_FILE_TMPDIR/gcloop" -n 50 -t
 	of_go otb-trace --all -s -i 200ms -d 1s
-	of_go otb-trace -p "${PROC_PID[gcloop]}" --metrics -i 200ms -d 1s
-	of_go otb-trace -p "${PROC_PID[gcloop]}" --otlp -n 50
+	of_go otb-trace --exe "$BATS_FILE_TMPDIR/gcloop" --metrics -i 200ms -d 1s
+	of_go otb-trace --exe "$BATS_FILE_TMPDIR/gcloop" --otlp -n 50
 }

@@ -117,8 +117,11 @@ enum reader_state reader_fill(struct reader *reader)
 		return read_failed(reader, errno);
 	if (n == 0)
 		reader->state = READER_ENDED;
-	if (n > 0)
+	if (n > 0) {
 		reader->end += n;
+		/* What is looked at beyond the end is never looked for. All the same it is set, for tools that watch memory. */
+		memset(reader->buffer + reader->end, 0, JSON_PADDING);
+	}
 	return reader->state;
 }
 
