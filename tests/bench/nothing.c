@@ -52,7 +52,7 @@ static uint64_t address_of(const struct go_binary *binary, const struct go_funct
 static uint64_t offset_of(const struct go_binary *binary, const struct go_function *function, const char *where)
 {
 	uint64_t address = function->address ? address_of(binary, function, where) : 0;
-	uint64_t offset;
+	uint64_t offset = 0;
 
 	if (!address || !image_offset(&binary->image, address, &offset)) {
 		errno = ENOENT;
