@@ -276,9 +276,10 @@ whole() { # FILE [LEAST-LINES]
 	! grep -nm 5 -vE '^\{"time":"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{9}Z","event":"[a-z_]+"' "$1"
 }
 
-# count_records FILE: without those of events that the kernel ran no program for
+# count_records FILE: without those of events that were lost by no fault of ours (OTHERS_LOST), and of requests that had no
+# end yet
 count_records() {
-	grep -cv '"event":"lost".*"where":"missed"' "$1"
+	grep -cvE '"event":"lost".*"where":"(missed|fault|headers)"|"event":"unfinished"' "$1"
 }
 
 # ---- help and version ------------------------------------------------------------------------------------------------
