@@ -65,7 +65,6 @@ static bool buffer_resize(struct reader *reader, size_t capacity)
 
 	if (!buffer)
 		return false;
-	memset(buffer + capacity, 0, JSON_PADDING);
 	reader->buffer = buffer;
 	reader->capacity = capacity;
 	return true;
