@@ -23,17 +23,9 @@ measure_calls() { # KEY TIMES
 }
 
 measure_site() { # SITE TIMES
-	: >"$work/nothing.out"
-	"$programs/tests/bench/nothing" "$work/called" "$reader" "$1" main.called >"$work/nothing.out" 2>&1 &
-	pid=$!
-	until grep -q attached "$work/nothing.out"; do
-		kill -0 "$pid" 2>/dev/null || die "$(cat "$work/nothing.out")"
-		sleep 0.1
-	done
+	start_nothing "$work/called" "$1" main.called
 	measure_calls "$1" "$2"
-	kill -TERM "$pid"
-	wait "$pid" || true
-	pid=''
+	stop_tracer
 }
 
 print_sites() {
@@ -57,6 +49,7 @@ bench_sites() {
 	mkfifo "$work/calls" "$work/times"
 	exec {called_in}<>"$work/calls" {called_out}<>"$work/times"
 	"$work/called" <"$work/calls" >"$work/times" &
+	# shellcheck disable=SC2034 # start_nothing() and stop_server() know it by that
 	reader=$!
 	read -r -t 30 -u "$called_out" || die 'the program to be called does not start'
 	# Counting what programs take is a cost of its own.

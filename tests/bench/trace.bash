@@ -10,18 +10,9 @@ trace_go=1.26
 # One load under probes with nothing to do, in the two functions that otb-trace probes for a request.
 measure_nothing() { # entry|place SECONDS
 	measure_load "without_$1" "$2" /
-	: >"$work/nothing.out"
-	"$programs/tests/bench/nothing" "$work/server" "$reader" "$1" net/http.serverHandler.ServeHTTP \
-		'net/http.(*response).finishRequest' >"$work/nothing.out" 2>&1 &
-	pid=$!
-	until grep -q attached "$work/nothing.out"; do
-		kill -0 "$pid" 2>/dev/null || die "$(cat "$work/nothing.out")"
-		sleep 0.1
-	done
+	start_nothing "$work/server" "$1" net/http.serverHandler.ServeHTTP 'net/http.(*response).finishRequest'
 	measure_load "$1" "$2" /
-	kill -TERM "$pid"
-	wait "$pid" || true
-	pid=''
+	stop_tracer
 }
 
 # One load under otb-trace; what it has told and lost.
@@ -49,16 +40,11 @@ measure_otel() { # SECONDS
 	OTEL_TRACES_EXPORTER=console OTEL_SERVICE_NAME=trivial "$OTEL_AUTO" -target-pid "$reader" \
 		>"$work/otel.out" 2>"$work/otel.err" &
 	pid=$!
-	until grep -q 'loaded successfully' "$work/otel.err"; do
-		kill -0 "$pid" 2>/dev/null || die "$(tail -n 1 "$work/otel.err")"
-		sleep 0.01
-	done
+	await_said "$work/otel.err" 'loaded successfully'
 	take_sample attach_ms otel "$(bc <<<"scale=1; $(since_us "$began") / 1000")"
 	measure_load otel "$1" /
 	take_sample rss_mb otel "$(bc <<<"scale=2; $(memory_kb "$pid" VmRSS) / 1024")"
-	kill -INT "$pid"
-	wait "$pid" || true
-	pid=''
+	stop_tracer
 	take_sample told otel "$(bc <<<"scale=3; $(wc -l <"$work/otel.out") / $requests")"
 }
 
