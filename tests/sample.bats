@@ -43,6 +43,15 @@ millis() {
 	case $1 in *.*) echo $((10#${1#*.})) ;; *) echo 0 ;; esac
 }
 
+# slowly: reads as much as 4 MB a second
+slowly() {
+	"$PYTHON" -c '
+import os, time
+while piece := os.read(0, 65536):
+	os.write(1, piece)
+	time.sleep(0.016)'
+}
+
 # columns FILE NAME...: values of members, a record a line
 columns() {
 	jq -r --args '[$ARGS.positional[] as $name | .[$name] // "-"] | join(" ")' "${@:2}" <"$1"
@@ -1301,6 +1310,17 @@ assert whole["reloads"] >= 200 and whole["records"] == whole["kept"] == n, whole
 assert whole["late"] == 2 and whole["kept"] == 9 and whole["evicted"] == 0, whole'
 }
 
+@test "--trace: a late record stays behind what its trace has still to write" {
+	# Its reader is slow, and the record that brings its time is of the same trace.
+	py 'for i in range(20001):
+	span = {"time": when(i // 20000 * 10**10), "event": "span", "trace_id": "%032x" % 1, "span_id": "%016x" % (i + 1), "duration_ns": 1, "id": i}
+	put(dict(span, parent_span_id="%016x" % 1, pad="x" * 100) if i else span)' >in
+	otb-sample --trace --ratio 1 --explain <in | slowly >out
+	jq -r .sampling_trigger out | sort | uniq -c | xargs | grep -qx '1 late 20000 root'
+	py 'ids = [r["id"] for r in records("out")]
+assert ids == list(range(20001)), [i for i, id in enumerate(ids) if id != i][:3]'
+}
+
 @test "--trace: what is a root, and that the last one counts" {
 	local n=0 members
 	root() { # TRIGGER MEMBERS: of a span behind which time goes on
@@ -2138,15 +2158,6 @@ print(n)' | grep -qx 20000
 		otb-sample --strict $options <in | { sleep 1.5 && wc -l; } | grep -qx 5000
 		[ "${PIPESTATUS[0]}" = 0 ]
 	done
-}
-
-# slowly: reads as much as 4 MB a second
-slowly() {
-	"$PYTHON" -c '
-import os, time
-while piece := os.read(0, 65536):
-	os.write(1, piece)
-	time.sleep(0.016)'
 }
 
 @test "SIGTERM and --duration: a reader that is slow, but reads, gets all that is held" {

@@ -225,6 +225,22 @@ static struct item *make_item(struct filter *filter, const struct candidate *can
 	return item;
 }
 
+/* Nothing overtakes what was decided before it: that may be of the same trace. */
+static void finish_candidate(struct filter *filter, const struct candidate *candidate, const struct verdict *verdict,
+			     uint64_t randomness, const char *trigger)
+{
+	if (!filter->leaving.first) {
+		finish_record(filter, candidate->record, verdict, &candidate->arrival, randomness, trigger);
+		return;
+	}
+	struct item *item = make_item(filter, candidate, randomness);
+	if (!item)
+		return;
+	item->verdict = *verdict;
+	item->trigger = trigger;
+	put_in_line(&filter->leaving, item);
+}
+
 static void hold_alone(struct filter *filter, struct candidate *candidate)
 {
 	struct item *item = make_item(filter, candidate, candidate->randomness.value);
@@ -235,7 +251,6 @@ static void hold_alone(struct filter *filter, struct candidate *candidate)
 	put_in_batch(filter, item);
 }
 
-/* Nothing overtakes what was decided before it: that may be of the same trace. */
 /* What the sampler is to know of a record, or a trace. */
 static struct judged describe(const struct filter *filter, const struct record_view *record,
 			      const struct arrival *arrival, unsigned int n_records)
@@ -265,8 +280,7 @@ static void take_alone(struct filter *filter, struct candidate *candidate)
 	if (!verdict || !verdict_is_certain(verdict))
 		choose_randomness(filter, candidate);
 	if (verdict)
-		finish_record(filter, candidate->record, verdict, &candidate->arrival, candidate->randomness.value,
-			      NULL);
+		finish_candidate(filter, candidate, verdict, candidate->randomness.value, NULL);
 	else
 		hold_alone(filter, candidate);
 }
@@ -394,7 +408,7 @@ static void take_late(struct filter *filter, struct candidate *candidate, const 
 {
 	filter->late++;
 	arrival_settle(&candidate->arrival, decision->randomness);
-	finish_record(filter, candidate->record, &decision->verdict, &candidate->arrival, decision->randomness, "late");
+	finish_candidate(filter, candidate, &decision->verdict, decision->randomness, "late");
 }
 
 static void add_to_trace(struct filter *filter, struct trace *trace, const struct candidate *candidate)
