@@ -96,13 +96,16 @@ programs_in() {
 	sha256sum built/otb_*.deb | sed 's/^/# /' >&3
 }
 
-@test "the package holds what make install installs, and its documents" {
+@test "the package holds what make install installs, its documents, and scripts/deploy" {
 	make --silent -C "$root" -o all install BUILD="$TRACER_BUILD" DESTDIR="$PWD/tree" PREFIX=/usr \
 		ZSHDIR=/usr/share/zsh/vendor-completions
 	diff <(cd tree && find . ! -type d | sed 's,^\./usr/share/man/.*,&.gz,' | sort) \
 		<(dpkg-deb --fsys-tarfile "$package" | tar --list | grep -v '/$' | grep -vE '^\./usr/share/(doc|lintian)/' | sort)
-	run -0 bash -c 'dpkg-deb --fsys-tarfile "$1" | tar --list | grep "^./usr/share/doc/otb/." | sort' bash "$package"
-	[ "$(echo "${lines[@]##*/}")" = 'README.md.gz SECURITY.md.gz changelog.gz copyright' ]
+	dpkg-deb --fsys-tarfile "$package" | tar --extract ./usr/share/doc/otb
+	[ "$(cd usr/share/doc/otb && echo *)" = 'README.md.gz SECURITY.md.gz changelog.gz copyright examples' ]
+	cp --recursive "$root/scripts/deploy" examples
+	cp "$root/scripts/kubectl-debug.yaml" examples
+	diff -r examples usr/share/doc/otb/examples
 }
 
 @test "a fresh Debian builds it with nothing but the build dependencies" {
