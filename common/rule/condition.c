@@ -51,7 +51,10 @@ struct test {
 	unsigned int target;
 	uint16_t field, alias; /* the numbers of both of the field's names */
 	union {
-		double number;
+		struct {
+			double number;
+			uint64_t magnitude; /* of an integer that no double holds with certainty; 0: it is none */
+		};
 		struct {
 			struct string string;
 			uint64_t head, head_mask; /* its first eight bytes, and where there are so many */
@@ -158,6 +161,9 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Below this a double is no other integer than its own. */
+#define EXACT_MAX (UINT64_C(1) << 53)
+
 /* Multiplies the number that is written from `text` to `end` by `multiplier` and a power of ten, and rounds only once:
  * in decimal, as the fields have their values. */
 static bool scale_decimal(const char *text, const char *end, uint64_t multiplier, long power, double *number)
@@ -203,21 +209,39 @@ static bool apply_time(struct lexer *lexer, const char *text, const char *suffix
 	       lexer_fail_at(lexer, text, "the number has too many digits");
 }
 
-static bool parse_number(struct lexer *lexer, const char *field, double *number)
+/* The digits of an integer, with or without a sign, as far as they fit 64 bits. False: it is none. */
+static bool read_magnitude(const char *text, const char *end, uint64_t *magnitude)
+{
+	uint64_t sum = 0;
+
+	for (text += *text == '-'; text < end; text++) {
+		unsigned int digit = (unsigned char)(*text - '0');
+
+		if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
+			return false;
+	}
+	*magnitude = sum;
+	return true;
+}
+
+static bool parse_number(struct lexer *lexer, const char *field, struct test *test)
 {
 	static const char sizes[] = "KMG";
 	const char *text = lexer->token, *suffix, *size;
 	size_t length;
 
-	if (!lexer_take_number(lexer, "a number", number, &suffix, &length))
+	if (!lexer_take_number(lexer, "a number", &test->number, &suffix, &length))
 		return false;
-	if (!length)
+	if (!length) {
+		if (!read_magnitude(text, suffix, &test->magnitude) || test->magnitude < EXACT_MAX)
+			test->magnitude = 0;
 		return true;
+	}
 	size = length == 1 ? strchr(sizes, *suffix) : NULL;
 	if (!size)
-		return apply_time(lexer, text, suffix, length, field, number);
-	*number = ldexp(*number, 10 * (int)(size + 1 - sizes));
-	return isfinite(*number) || lexer_fail_at(lexer, text, "the number is too large");
+		return apply_time(lexer, text, suffix, length, field, &test->number);
+	test->number = ldexp(test->number, 10 * (int)(size + 1 - sizes));
+	return isfinite(test->number) || lexer_fail_at(lexer, text, "the number is too large");
 }
 
 /* ---- parsing: functions return false after an error, which the lexer holds ---- */
@@ -401,7 +425,7 @@ static bool parse_operand(struct parser *parser, const struct field *field, uint
 	if (lexer->type != TOKEN_NUMBER)
 		return lexer_fail(lexer, "expected a number, a string in quotes, true or false");
 	test->type = TEST_NUMBER;
-	return parse_number(lexer, field->name, &test->number);
+	return parse_number(lexer, field->name, test);
 }
 
 static bool parse_list(struct parser *parser, const struct field *field)
@@ -594,6 +618,26 @@ static enum outcome compare_numbers(double number, double other)
 	return number > other ? GREATER : INCOMPARABLE;
 }
 
+/* Two integers that are the same double: ids of 64 bits are compared digit by digit, as far as both are written so. */
+static enum outcome compare_integers(const struct test *test, const struct json_value *value,
+				     const struct record_view *record)
+{
+	const char *text = record->line + value->start;
+	uint64_t magnitude;
+
+	if (!read_magnitude(text, text + value->length, &magnitude) || magnitude == test->magnitude)
+		return EQUAL;
+	return (magnitude < test->magnitude) == (*text != '-') ? LESS : GREATER;
+}
+
+static inline enum outcome compare_number(const struct test *test, const struct json_value *value,
+					  const struct record_view *record)
+{
+	enum outcome outcome = compare_numbers(field_number(value, record), test->number);
+
+	return outcome == EQUAL && test->magnitude ? compare_integers(test, value, record) : outcome;
+}
+
 /* Eight bytes from `bytes` on must be readable. */
 static inline bool string_equals(const struct test *test, const char *bytes, size_t length)
 {
@@ -654,7 +698,7 @@ static inline enum outcome compare_value(const struct test *test, const struct j
 	case TEST_EXISTS:
 		return EQUAL;
 	case TEST_NUMBER:
-		return compare_numbers(field_number(value, record), test->number);
+		return compare_number(test, value, record);
 	case TEST_LITERAL:
 		return value->type == test->literal ? EQUAL : INCOMPARABLE;
 	default:

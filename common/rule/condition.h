@@ -10,7 +10,8 @@
  * `not` binds tighter than `and`, and that tighter than `or`; `and` and `or` look at their right side only where it
  * matters. A comparison with a field that the record does not have is false, but for `!=`, which is the opposite of
  * `==`; so is one with a value that is no number where the rule has a number (a string that holds one is one). A string in
- * the rule is compared with the value's text, bytewise; `true` and `false` with those.
+ * the rule is compared with the value's text, bytewise; `true` and `false` with those. Numbers are compared as doubles, and
+ * integers of up to 64 bits exactly.
  *
  * A number may bear a suffix. Of time (ns, us, ms, s, m, h, d) it is turned into the unit that the field's name ends in
  * (_ns, _us, _ms, _s, _seconds); a name without one is an error. Of size (K, M, G: powers of 1024) it multiplies.

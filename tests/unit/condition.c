@@ -110,6 +110,33 @@ static void test_numbers(void)
 		       examples);
 }
 
+/* Ids of 64 bits: neighbours are one double. */
+static void test_large_integers(void)
+{
+	/* clang-format off */
+	static const struct example examples[] = {
+		{ "id == 1234567890123456789", 1 }, { "id == 1234567890123456788", 0 }, { "id != 1234567890123456788", 1 },
+		{ "id != 1234567890123456789", 0 }, { "id > 1234567890123456788", 1 }, { "id >= 1234567890123456790", 0 },
+		{ "id < 1234567890123456790", 1 }, { "id <= 1234567890123456788", 0 }, { "id <= 1234567890123456789", 1 },
+		{ "id in (1234567890123456788, 1234567890123456790)", 0 }, { "id in (1, 1234567890123456789)", 1 },
+		{ "text == 1234567890123456789", 1 }, { "text == 1234567890123456790", 0 },
+		{ "minus == -9007199254740993", 1 }, { "minus == -9007199254740992", 0 }, { "minus < -9007199254740992", 1 },
+		{ "minus > -9007199254740994", 1 }, { "minus == 9007199254740993", 0 },
+		{ "first == 9007199254740993", 0 }, { "first == 9007199254740992", 1 }, { "first < 9007199254740993", 1 },
+		{ "max == 18446744073709551614", 0 }, { "max > 18446744073709551614", 1 }, { "max == 18446744073709551615", 1 },
+		/* What is no integer, or longer, is what its double is. */
+		{ "point == 9007199254740993", 1 }, { "power == 9007199254740993", 1 }, { "first == 9007199254740992.0", 1 },
+		{ "long == 123456789012345678901234", 1 }, { "long == 123456789012345678901233", 1 },
+		{ "max < 18446744073709551616", 0 }, { "max == 18446744073709551616", 1 },
+	};
+	/* clang-format on */
+
+	CHECK_EXAMPLES("{\"id\":1234567890123456789,\"text\":\"1234567890123456789\",\"minus\":-9007199254740993,"
+		       "\"first\":9007199254740992,\"max\":18446744073709551615,\"point\":9007199254740992.0,"
+		       "\"power\":9007199254740992e0,\"long\":123456789012345678901234}",
+		       examples);
+}
+
 /* What a quoted value must be to be a number. */
 static void test_number_texts(void)
 {
@@ -621,6 +648,7 @@ static void test_long_names(void)
 int main(void)
 {
 	test_numbers();
+	test_large_integers();
 	test_number_texts();
 	test_rounding();
 	test_strings();
