@@ -215,6 +215,23 @@ bool session_flush(struct session *session)
 	return output_wait(&session->output, CLOSE_TIMEOUT_MS);
 }
 
+/* What was taken and is not out. Of a reader that has gone nobody wants to know, and a write that failed was said. */
+static void report_lost(struct session *session, enum output_state state)
+{
+	const struct output *output = &session->output;
+	bool stands_still = state == OUTPUT_PENDING || output->is_given_up;
+
+	if (!output->lost_lines || state == OUTPUT_CLOSED || state == OUTPUT_FAILED)
+		return;
+	if (stands_still)
+		diag_print(DIAG_WARN, "lost %llu records at the end: the reader of the output does not read",
+			   (unsigned long long)output->lost_lines);
+	else
+		diag_print(DIAG_WARN, "lost %llu records: there was no memory for the output",
+			   (unsigned long long)output->lost_lines);
+	session->lossy = true;
+}
+
 enum exit_code session_close(struct session *session)
 {
 	enum output_state state = OUTPUT_FLUSHED;
@@ -224,11 +241,7 @@ enum exit_code session_close(struct session *session)
 	loop_close(&session->loop);
 	if (state == OUTPUT_FAILED)
 		session->failed = true;
-	if (session->output.lost_lines && state == OUTPUT_PENDING) {
-		diag_print(DIAG_WARN, "lost %llu records at the end: the reader of the output does not read",
-			   (unsigned long long)session->output.lost_lines);
-		session->lossy = true;
-	}
+	report_lost(session, state);
 	if (session->failed)
 		return EXIT_FAILED;
 	return session->lossy && session->cli->strict ? EXIT_LOSSY : EXIT_DONE;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a session: what was taken and has not got out is said. */
+#include "common/run/session.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/tap.h"
+
+static char folder[] = "/tmp/otb-session-XXXXXX";
+static char fifo[64], messages[64];
+
+/* ---- helpers ---- */
+
+/* The FIFO, open at both ends, full. */
+static int open_full(void)
+{
+	static const char zeros[4096];
+	int fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		abort();
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	return fd;
+}
+
+/* Reads all there is. Returns whether it ends with `text`. */
+static bool drain(int fd, const char *text)
+{
+	char bytes[4096];
+	ssize_t length, last = 0;
+
+	while ((length = read(fd, bytes, sizeof(bytes))) > 0)
+		last = length;
+	return last >= (ssize_t)strlen(text) && !memcmp(bytes + last - strlen(text), text, strlen(text));
+}
+
+static void put(struct session *session, const char *line)
+{
+	session_put_line(session, line, strlen(line), true);
+}
+
+/* stderr goes to a file until end_messages(), which says whether that holds `text`. */
+static int begin_messages(void)
+{
+	int fd = open(messages, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), saved = dup(STDERR_FILENO);
+
+	if (fd < 0 || saved < 0 || dup2(fd, STDERR_FILENO) < 0)
+		abort();
+	close(fd);
+	return saved;
+}
+
+static bool end_messages(int saved, const char *text)
+{
+	char bytes[1024] = { 0 };
+	ssize_t length = pread(STDERR_FILENO, bytes, sizeof(bytes) - 1, 0);
+
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	return length >= 0 && (*text ? strstr(bytes, text) != NULL : !length);
+}
+
+/* ---- tests ---- */
+
+static void test_reader_that_wakes_late(void)
+{
+	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
+	struct session session;
+	int fd = open_full(), saved = begin_messages();
+
+	if (session_open(&session, &cli))
+		abort();
+	put(&session, "1\n");
+	bool is_written = session_flush(&session);
+	put(&session, "2\n");
+	drain(fd, "");
+	enum exit_code code = session_close(&session);
+	bool is_said = end_messages(saved, "lost 1 records at the end");
+	check(!is_written, "a reader that stands still is given up");
+	check(drain(fd, "1\n"), "what was queued for it is written when it reads again");
+	check(is_said, "what came behind that is lost, which is said");
+	check(code == EXIT_LOSSY, "and is what --strict is about");
+	close(fd);
+}
+
+static void test_reader_that_stands_still(void)
+{
+	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
+	struct session session;
+	int fd = open_full(), saved = begin_messages();
+
+	if (session_open(&session, &cli))
+		abort();
+	put(&session, "1\n");
+	put(&session, "2\n");
+	enum exit_code code = session_close(&session);
+	check(end_messages(saved, "lost 2 records at the end") && code == EXIT_LOSSY,
+	      "what a reader that stands still does not take is said");
+	drain(fd, "");
+	close(fd);
+}
+
+static void test_reader_that_reads(void)
+{
+	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
+	struct session session;
+	int fd = open_full(), saved = begin_messages();
+
+	if (session_open(&session, &cli))
+		abort();
+	put(&session, "1\n");
+	drain(fd, "");
+	enum exit_code code = session_close(&session);
+	check(end_messages(saved, "") && code == EXIT_DONE && drain(fd, "1\n"), "of what is written nothing is said");
+	close(fd);
+}
+
+int main(void)
+{
+	if (!mkdtemp(folder))
+		abort();
+	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+	snprintf(messages, sizeof(messages), "%s/messages", folder);
+	if (mkfifo(fifo, 0600))
+		abort();
+	test_reader_that_wakes_late();
+	test_reader_that_stands_still();
+	test_reader_that_reads();
+	unlink(fifo);
+	unlink(messages);
+	rmdir(folder);
+	return finish_tests();
+}
