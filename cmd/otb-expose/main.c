@@ -57,12 +57,11 @@ static bool make_page(void *context, struct page *page)
 
 static bool make_request(struct expose *expose, struct page *page)
 {
-	const struct clock *clock = &expose->session.clock;
 	struct otlp_request request = { .page = page,
 					.constants = expose->constants,
 					.n_constants = expose->options.cli.n_labels,
-					.start_wall_ns = clock_wall_ns(clock, expose->session.started_ns),
-					.now_wall_ns = clock_wall_ns(clock, clock_monotonic_ns()) };
+					.start_wall_ns = expose->session.started_wall_ns,
+					.now_wall_ns = session_wall_ns(&expose->session) };
 
 	own_update(&expose->own, &expose->reader, &expose->rules, &expose->imported, NULL);
 	otlp_begin(&request);
@@ -123,7 +122,7 @@ static void clear_values(struct expose *expose)
 static void set_time(struct expose *expose)
 {
 	uint64_t now_ns = clock_monotonic_ns();
-	uint64_t now_wall_ns = clock_wall_ns(&expose->session.clock, now_ns);
+	uint64_t now_wall_ns = session_wall_ns(&expose->session);
 
 	rules_set_time(&expose->rules, now_ns, now_wall_ns);
 	expose->imported.now_ns = now_ns;

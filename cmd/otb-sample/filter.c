@@ -591,7 +591,7 @@ void filter_end_line(struct filter *filter)
 void filter_begin(struct filter *filter)
 {
 	if (filter->keeps_time)
-		stream_clock_read(&filter->clock, clock_wall_ns(&filter->session->clock, clock_monotonic_ns()));
+		stream_clock_read(&filter->clock, session_wall_ns(filter->session));
 }
 
 void filter_take(struct filter *filter, const struct record_view *record)

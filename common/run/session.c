@@ -88,6 +88,7 @@ enum exit_code session_open(struct session *session, const struct cli *cli)
 		record_add_label(&session->record, cli->labels[i].name, cli->labels[i].value);
 	clock_measure(&session->clock);
 	session->started_ns = clock_monotonic_ns();
+	session->started_wall_ns = clock_wall_ns(&session->clock, session->started_ns);
 
 	if (output_open(&session->output, cli->output_path))
 		return EXIT_FAILED;
@@ -102,6 +103,12 @@ enum exit_code session_open(struct session *session, const struct cli *cli)
 	return EXIT_DONE;
 }
 
+uint64_t session_wall_ns(struct session *session)
+{
+	clock_refresh(&session->clock);
+	return clock_wall_ns(&session->clock, clock_monotonic_ns());
+}
+
 struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns)
 {
 	record_begin(&session->record, clock_wall_ns(&session->clock, monotonic_ns), event);
@@ -110,7 +117,8 @@ struct record *session_begin(struct session *session, const char *event, uint64_
 
 struct record *session_begin_now(struct session *session, const char *event)
 {
-	return session_begin(session, event, clock_monotonic_ns());
+	record_begin(&session->record, session_wall_ns(session), event);
+	return &session->record;
 }
 
 struct record *session_begin_aside(struct session *session, const char *event)

@@ -26,6 +26,7 @@ struct session {
 	struct record record;
 	struct clock clock;
 	uint64_t started_ns;       /* CLOCK_MONOTONIC */
+	uint64_t started_wall_ns;  /* the same by the clock on the wall, as that was then */
 	uint64_t written;          /* records that count towards --count */
 	loop_callback *on_flushed; /* the queue of the output is empty (again); NULL: nobody wants to know */
 	void *on_flushed_context;
@@ -42,6 +43,9 @@ enum exit_code session_open(struct session *session, const struct cli *cli);
 
 /* What SIGHUP is to do besides opening the output again; without it and --output it ends the run. */
 void session_on_hangup(struct session *session, loop_callback *callback, void *context);
+
+/* Wall time now, also where the clock has been set since the session began, or the machine has slept. */
+uint64_t session_wall_ns(struct session *session);
 
 /* Begins a record of something that happened at `monotonic_ns`, or now. */
 struct record *session_begin(struct session *session, const char *event, uint64_t monotonic_ns);

@@ -1,19 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a session: what was taken and has not got out is said. */
+/* What time a session has, and its end: what was taken and has not got out is said. */
 #include "common/run/session.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/tap.h"
 
+static const uint64_t SECOND_NS = 1000000000;
+
 static char folder[] = "/tmp/otb-session-XXXXXX";
 static char fifo[64], messages[64];
 
+/* How far each clock is put forward. */
+static time_t wall_step, monotonic_step;
+
 /* ---- helpers ---- */
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	long result = syscall(SYS_clock_gettime, id, now);
+
+	now->tv_sec += id == CLOCK_REALTIME ? wall_step : id == CLOCK_MONOTONIC ? monotonic_step : 0;
+	return (int)result;
+}
+
+/* Whether that is so many seconds behind a time, as far as a busy machine lets one say. */
+static bool is_behind(uint64_t wall_ns, int64_t seconds, uint64_t before_ns)
+{
+	return wall_ns / SECOND_NS + 1 - before_ns / SECOND_NS - (uint64_t)seconds < 600;
+}
+
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
 
 /* The FIFO, open at both ends, full. */
 static int open_full(void)
@@ -120,6 +149,33 @@ static void test_reader_that_reads(void)
 	close(fd);
 }
 
+/* Somebody sets the clock, or the machine sleeps, in which CLOCK_MONOTONIC stands still. */
+static void test_clock_that_is_set(void)
+{
+	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1 };
+	char time[CLOCK_TEXT_SIZE];
+	struct session session;
+	uint64_t before_ns = wall_ns(), parsed_ns = 0;
+	int fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || session_open(&session, &cli))
+		abort();
+	check(is_behind(session_wall_ns(&session), 0, before_ns), "a session knows what time it is");
+	wall_step = 3600 + 2;
+	monotonic_step = 2;
+	check(is_behind(session_wall_ns(&session), 3602, before_ns), "when the clock has been set too");
+	wall_step = -3600;
+	monotonic_step = 4;
+	session_begin_aside(&session, "stats");
+	memcpy(time, session.record.line + strlen("{\"time\":\""), sizeof(time) - 1);
+	check(clock_parse(time, sizeof(time) - 1, &parsed_ns) && is_behind(parsed_ns, -3600, before_ns),
+	      "and its own records say so");
+	check(is_behind(session.started_wall_ns, 0, before_ns), "when it began stays as it was");
+	wall_step = monotonic_step = 0;
+	session_close(&session);
+	close(fd);
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder))
@@ -128,6 +184,7 @@ int main(void)
 	snprintf(messages, sizeof(messages), "%s/messages", folder);
 	if (mkfifo(fifo, 0600))
 		abort();
+	test_clock_that_is_set();
 	test_reader_that_wakes_late();
 	test_reader_that_stands_still();
 	test_reader_that_reads();
