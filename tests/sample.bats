@@ -1126,6 +1126,8 @@ assert by_rule["drop_1"]["records"] == sum(r["url_path"] == "/healthz" for r in 
 	wrong rule 16 '' 'a: b exists -> -1'
 	wrong rule 16 '' 'a: b exists -> maybe'
 	wrong rule 16 '' 'a: b exists -> 1/0'
+	wrong rule 16 'expected 0, or a share from 1.4e-17' 'a: b exists -> 1e-17'
+	wrong rule 16 'expected 0, or a share from 1.4e-17' 'a: b exists -> 1/100000000000000000'
 	wrong rule 18 '' 'a: b exists -> 1/x'
 	wrong rule 18 '' 'a: b exists -> 1 2'
 	wrong rule 1 '' ': b exists -> 1'

@@ -15,6 +15,9 @@
 
 static bool check_ratio(struct lexer *lexer, const char *at, double ratio)
 {
+	/* There is no smaller probability, and to keep nothing has to be meant. */
+	if (ratio > 0 && ratio < 0x1p-56)
+		return lexer_fail_at(lexer, at, "expected 0, or a share from 1.4e-17 to 1");
 	return (ratio >= 0 && ratio <= 1) || lexer_fail_at(lexer, at, "expected a share from 0 to 1");
 }
 
