@@ -633,8 +633,11 @@ static enum exit_code open_rules(struct filter *filter, struct rules *rules)
 	return rules_open(rules, &source);
 }
 
-static void warn_of_rules(const struct filter *filter)
+/* The rules of the filter are in force from now on. */
+static void announce_rules(struct filter *filter)
 {
+	for (unsigned int i = 0; i < filter->rules.n; i++)
+		filter->rules.list[i].verdict.tally->is_in_force = true;
 	if (filter->rules.trace_field && !filter->options->is_by_trace)
 		diag_print(DIAG_WARN, "a rule looks at '%s', which only --trace knows", filter->rules.trace_field);
 }
@@ -652,7 +655,7 @@ bool filter_reload(struct filter *filter)
 	/* Where they lie stays the same, and so does where the reader finds their names. */
 	filter->rules = rules;
 	filter->rules_age++;
-	warn_of_rules(filter);
+	announce_rules(filter);
 	diag_print(DIAG_INFO, "new rules from '%s'", filter->options->rules_path);
 	return true;
 }
@@ -689,7 +692,7 @@ enum exit_code filter_open(struct filter *filter, struct options *options, struc
 	code = open_rules(filter, &filter->rules);
 	if (code)
 		return code;
-	warn_of_rules(filter);
+	announce_rules(filter);
 	int error = open_parts(filter, seed);
 	if (error)
 		diag_print_errno(DIAG_ERROR, error, "cannot set up");
@@ -764,5 +767,6 @@ void filter_write_stats(struct filter *filter, const struct reader *reader, uint
 	record_add_uint(record, "reloads", reloads);
 	session_put_aside(session);
 	for (const struct tally *tally = filter->tallies.first; tally; tally = tally->next)
-		write_tally(session, tally);
+		if (tally->is_in_force)
+			write_tally(session, tally);
 }

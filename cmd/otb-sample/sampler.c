@@ -69,6 +69,8 @@ int sampler_open(struct sampler *sampler, const struct sampler_options *options,
 	sampler->first_tally = options->first_n ? tallies_get(tallies, first_name) : sampler->tally;
 	open_verdicts(sampler);
 	error = sampler->tally && sampler->first_tally ? 0 : -ENOMEM;
+	if (!error)
+		sampler->tally->is_in_force = sampler->first_tally->is_in_force = true;
 	if (!error && options->first_n)
 		error = first_open(&sampler->first, options->first_n, options->first_every_ns,
 				   (unsigned int)options->keys_max, seed);
