@@ -278,7 +278,12 @@ void cli_parse(struct cli *cli, const struct argp *own, void *context, int argc,
 	diag_init(cli->program, 0);
 	atexit(check_stdout);
 	argv[0] = (char *)cli->program; /* the one name in every message, whatever path it was started by */
-	argp_parse(&shared, argc, argv, ARGP_NO_HELP, NULL, &input);
+	error_t error = argp_parse(&shared, argc, argv, ARGP_NO_HELP, NULL, &input);
+	/* Without memory it has parsed nothing, and what was to be redacted, say, must not pass as it is. */
+	if (error) {
+		diag_print_errno(DIAG_ERROR, error, "cannot read the command line");
+		exit(EXIT_FAILED);
+	}
 	if (cli->form == CLI_FORM_AUTO)
 		cli->form = !cli->output_path && isatty(STDOUT_FILENO) ? CLI_FORM_TABLE : CLI_FORM_JSON;
 	diag_init(cli->program, cli->verbosity);
