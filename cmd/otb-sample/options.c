@@ -100,7 +100,7 @@ static const struct argp_option option_table[] = {
 	{ "linger", OPTION_LINGER, "TIME", 0, "Decide about a trace TIME after its root has come (2s)", 20 },
 	{ "wait", OPTION_WAIT, "TIME", 0, "Decide TIME after its first record at the latest (30s)", 20 },
 	{ "max-memory", OPTION_MAX_MEMORY, "SIZE", 0, "Decide earlier where what waits would take more (256M)", 20 },
-	{ "decisions", OPTION_DECISIONS, "N", 0, "Remember N decisions for records that come late (32768)", 20 },
+	{ "decisions", OPTION_DECISIONS, "N", 0, "Remember up to N decisions for records that come late (32768)", 20 },
 	{ NULL, 0, NULL, 0, "Parameters of --adaptive-signal:", 30 },
 	{ "signal-min", OPTION_SIGNAL_MIN, "R", 0, "The share never falls below R (0)", 30 },
 	{ "signal-errors", OPTION_SIGNAL_ERRORS, "A", 0, "How much the share of errors weighs (10)", 30 },
