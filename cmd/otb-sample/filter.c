@@ -517,9 +517,14 @@ void filter_report(struct filter *filter)
 /* What a tool says of itself is no part of what is sampled. */
 static bool is_of_tool(const struct record_view *record)
 {
-	return record->values[FIELD_TOOL].type == VALUE_STRING &&
-	       (fields_equal(record, FIELD_EVENT, "lost") || fields_equal(record, FIELD_EVENT, "suppressed") ||
-		fields_equal(record, FIELD_EVENT, "stats"));
+	static const char *const events[] = { "lost", "suppressed", "unfinished", "stats" };
+
+	if (record->values[FIELD_TOOL].type != VALUE_STRING)
+		return false;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (fields_equal(record, FIELD_EVENT, events[i]))
+			return true;
+	return false;
 }
 
 static void keep_time(struct filter *filter, struct candidate *candidate)
