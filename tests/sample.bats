@@ -1507,6 +1507,24 @@ assert whole["records"] == whole["kept"] + whole["dropped"] and whole["late"] > 
 	} | otb-sample --trace --one-in 2 | columns /dev/stdin trace_id | grep -qx 000000000000000000000000000000ff
 }
 
+@test "--trace: thresholds are held against the trace's R, which one of its records may bring" {
+	# Of a request whose caller has an R of its own, otb-trace's span has the tracestate, and what is within it has not.
+	{
+		span 1 2 1 0 ',"sampling_threshold":"8"'
+		span 1 1 9 1 ',"parent_source":"traceparent","tracestate":"ot=th:8;rv:ffffffffffffff","sampling_threshold":"8"'
+		span 1 3 1 2 ',"sampling_threshold":"8"'
+		span 2 1 0 9 ',"sampling_threshold":"8"'
+		span 1 4 1 10 ',"sampling_threshold":"8"'
+	} >in
+	otb-sample --trace --one-in 2 --explain <in >out
+	columns out span_id sampling_trigger sampling_threshold | sed -E 's/^0+//' | diff - <(printf '%s c\n' '2 root' '1 root' '3 root' '4 late')
+	# Four stand for two each, and the one of the other trace, whose R contradicts its threshold, for itself.
+	otb-sample --trace --adaptive 1000/s --stats <in >out
+	py 'whole, by_rule = stats("out")
+assert by_rule["adaptive"]["adjusted_count"] == by_rule["adaptive"]["adjusted_count_kept"] == 9, by_rule
+assert whole["unweighted"] == 1, whole'
+}
+
 @test "--trace of samples: proportional and equalizing, and the sum is unbiased" {
 	py 'for r in sampled(spans(6000, 18), ["0", "8", "e666"]):
 	for k in range(3): put(dict(r, id=3 * r["id"] + k, span_id="%016x" % k, duration_ns=5))' >in

@@ -189,7 +189,8 @@ static void put_in_batch(struct filter *filter, struct item *item)
 /* A record that is to be decided, with what has been found out about it. */
 struct candidate {
 	const struct record_view *record;
-	struct arrival arrival;
+	struct arrival came;    /* for its trace, whose R another record may bring */
+	struct arrival arrival; /* the same, held against the R that it has by itself */
 	struct moment moment;
 	struct randomness randomness;
 	struct trace_id id;
@@ -383,6 +384,7 @@ static const struct verdict *judge_trace(struct filter *filter, const struct tra
 	struct judged judged = describe(filter, NULL, &held.arrival, trace->item.n);
 	struct record_view record;
 
+	arrival_settle(&held.arrival, trace->item.randomness);
 	if (sampler_reads_fields(&filter->sampler)) {
 		record = see_held(filter, &again, NULL);
 		judged.record = &record;
@@ -407,6 +409,7 @@ static void decide_trace(struct filter *filter, struct trace *trace, const char 
 static void take_late(struct filter *filter, struct candidate *candidate, const struct decision *decision)
 {
 	filter->late++;
+	candidate->arrival = candidate->came;
 	arrival_settle(&candidate->arrival, decision->randomness);
 	finish_candidate(filter, candidate, &decision->verdict, decision->randomness, "late");
 }
@@ -419,7 +422,7 @@ static void add_to_trace(struct filter *filter, struct trace *trace, const struc
 	/* In a batch its place is by the R it has. */
 	if (candidate->randomness.source == RANDOMNESS_TRACESTATE && trace->queue)
 		trace->item.randomness = candidate->randomness.value;
-	if (traces_put(&filter->traces, trace, candidate->record, &candidate->arrival, &candidate->moment,
+	if (traces_put(&filter->traces, trace, candidate->record, &candidate->came, &candidate->moment,
 		       filter->clock.now_ns)) {
 		if (!trace->queue)
 			batch_grown(&filter->sampler.batch, trace->item.bytes - before);
@@ -536,7 +539,9 @@ static void keep_time(struct filter *filter, struct candidate *candidate)
 
 static void decide(struct filter *filter, const struct record_view *record)
 {
-	struct candidate candidate = { .record = record, .arrival = arrival_read(record) };
+	struct candidate candidate = { .record = record, .came = arrival_read(record) };
+
+	candidate.arrival = candidate.came;
 
 	/* Nobody is to look at a threshold that R contradicts. */
 	if (filter->options->is_by_trace || candidate.arrival.threshold)
