@@ -1525,6 +1525,16 @@ assert by_rule["adaptive"]["adjusted_count"] == by_rule["adaptive"]["adjusted_co
 assert whole["unweighted"] == 1, whole'
 }
 
+@test "--trace: where R is drawn, it is above the thresholds of all of the trace's records" {
+	# Of an id like this nobody can take R: all but the first were one in ten, and stand for ten.
+	py 'for i in range(2000):
+	for k in range(4):
+		put({"trace_id": "request-%d" % i, "id": 4 * i + k, **({"sampling_threshold": text(threshold(Fraction(1, 10)))} if k else {})})' >in
+	otb-sample --trace --ratio 1 --seed 5 <in | columns /dev/stdin sampling_threshold | sort | uniq -c | xargs | grep -qx '2000 0 6000 e666'
+	otb-sample --trace --one-in 20 --seed 5 <in >out
+	py 'unbiased(records("in"), records("out"))'
+}
+
 @test "--trace of samples: proportional and equalizing, and the sum is unbiased" {
 	py 'for r in sampled(spans(6000, 18), ["0", "8", "e666"]):
 	for k in range(3): put(dict(r, id=3 * r["id"] + k, span_id="%016x" % k, duration_ns=5))' >in

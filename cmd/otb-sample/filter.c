@@ -419,9 +419,7 @@ static void add_to_trace(struct filter *filter, struct trace *trace, const struc
 	size_t before = trace->item.bytes;
 
 	match_record(filter, trace, candidate->record);
-	/* In a batch its place is by the R it has. */
-	if (candidate->randomness.source == RANDOMNESS_TRACESTATE && trace->queue)
-		trace->item.randomness = candidate->randomness.value;
+	traces_choose(trace, candidate->randomness, candidate->came.threshold);
 	if (traces_put(&filter->traces, trace, candidate->record, &candidate->came, &candidate->moment,
 		       filter->clock.now_ns)) {
 		if (!trace->queue)
@@ -445,7 +443,7 @@ static void take_in_trace(struct filter *filter, struct candidate *candidate)
 		return;
 	}
 	if (!trace)
-		trace = traces_add(&filter->traces, &candidate->id, candidate->randomness.value, filter->clock.now_ns);
+		trace = traces_add(&filter->traces, &candidate->id, candidate->randomness, filter->clock.now_ns);
 	if (trace)
 		add_to_trace(filter, trace, candidate);
 	else

@@ -149,7 +149,8 @@ void traces_take(struct trace *trace)
 
 /* ---- traces and their records ---- */
 
-struct trace *traces_add(struct traces *traces, const struct trace_id *id, uint64_t randomness, uint64_t now_ns)
+struct trace *traces_add(struct traces *traces, const struct trace_id *id, struct randomness randomness,
+			 uint64_t now_ns)
 {
 	struct trace *trace = has_slot(traces) ? (struct trace *)item_begin(traces->blocks, sizeof(*trace)) : NULL;
 	uint64_t hash = trace_id_hash(id, traces->seed);
@@ -158,13 +159,28 @@ struct trace *traces_add(struct traces *traces, const struct trace_id *id, uint6
 		return NULL;
 	*find_slot(traces, id, hash) = (struct trace_slot){ hash, trace };
 	trace->id = *id;
-	trace->item.randomness = randomness;
+	trace->item.randomness = randomness.value;
+	trace->source = randomness.source;
 	trace->item.trace = trace;
 	trace->wait_until_ns = trace->due_ns = now_ns + traces->wait_ns;
 	enqueue(&traces->waiting, trace);
 	traces->n++;
 	traces->bytes += trace->item.bytes;
 	return trace;
+}
+
+/* What is drawn is above the threshold of the record that it was drawn for: that of the record with the highest is above all,
+ * as if it had been known when they were sampled. */
+void traces_choose(struct trace *trace, struct randomness randomness, uint64_t threshold)
+{
+	bool is_drawn = trace->source == RANDOMNESS_DRAWN && randomness.source == RANDOMNESS_DRAWN;
+	bool is_better = randomness.source > trace->source || randomness.source == RANDOMNESS_TRACESTATE ||
+			 (is_drawn && threshold > trace->item.randomness);
+
+	if (!trace->queue || !is_better)
+		return;
+	trace->item.randomness = randomness.value;
+	trace->source = randomness.source;
 }
 
 static void note_moment(struct trace *trace, const struct moment *moment)

@@ -26,6 +26,7 @@ struct trace {
 	uint64_t start_ns, end_ns; /* wall time, of those records that say when; start_ns 0: none does */
 	struct place root;         /* nowhere while it has none */
 	enum root_rank root_rank;
+	enum randomness_source source; /* of R */
 	uint64_t root_start_ns;
 	uint64_t n_spans;
 	unsigned int rules_age; /* which rules the next is of */
@@ -70,7 +71,12 @@ void traces_close(struct traces *traces);
 struct trace *traces_find(const struct traces *traces, const struct trace_id *id);
 
 /* A new trace, without records, that waits from now on. NULL: no memory. */
-struct trace *traces_add(struct traces *traces, const struct trace_id *id, uint64_t randomness, uint64_t now_ns);
+struct trace *traces_add(struct traces *traces, const struct trace_id *id, struct randomness randomness,
+			 uint64_t now_ns);
+
+/* Takes the R of a record that came with such a threshold, if it is a better one; not of a trace that waits in a batch, where
+ * its place is by the R it has. */
+void traces_choose(struct trace *trace, struct randomness randomness, uint64_t threshold);
 
 /* Adds a record. False: no memory. */
 bool traces_put(struct traces *traces, struct trace *trace, const struct record_view *record,

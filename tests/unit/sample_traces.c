@@ -94,13 +94,15 @@ static void test_moments(void)
 
 /* ---- roots ---- */
 
+static const struct randomness seven = { 7, RANDOMNESS_TRACE_ID };
+
 static void check_root(const char *what, const char *const *lines, size_t n, size_t root)
 {
 	struct trace_id id = { 1, 2, true };
 	struct traces traces;
 
 	traces_open(&traces, &blocks, LINGER, WAIT, 7);
-	struct trace *trace = traces_add(&traces, &id, 7, 1000);
+	struct trace *trace = traces_add(&traces, &id, seven, 1000);
 	for (size_t i = 0; i < n; i++)
 		put(&traces, trace, lines[i], 1000);
 	bool passed = root < n ? is_line(trace->root, lines[root]) : !trace->root.block;
@@ -140,7 +142,7 @@ static void test_spans(void)
 	struct traces traces;
 
 	traces_open(&traces, &blocks, LINGER, WAIT, 7);
-	struct trace *trace = traces_add(&traces, &id, 7, 1000);
+	struct trace *trace = traces_add(&traces, &id, seven, 1000);
 	put(&traces, trace, "{\"a\":1}", 1000);
 	check(!trace->start_ns && !trace->end_ns, "a trace of records without time has none");
 	put(&traces, trace, "{" SPAN ",\"time\":\"1970-01-01T00:00:05Z\"}", 1000);
@@ -150,6 +152,39 @@ static void test_spans(void)
 	      "else it is from the earliest start to the latest end");
 	check(is_line(item_first(&trace->item), "{\"a\":1}") && trace->item.n == 4, "its records stay in their order");
 	traces_close(&traces);
+}
+
+static void test_randomness(void)
+{
+	static const struct {
+		const char *what;
+		struct randomness first, second;
+		uint64_t threshold, expected;
+	} examples[] = {
+		{ "R of a trace is that of its id", { 7, RANDOMNESS_TRACE_ID }, { 7, RANDOMNESS_TRACE_ID }, 9, 7 },
+		{ "or else that of a tracestate", { 7, RANDOMNESS_TRACE_ID }, { 5, RANDOMNESS_TRACESTATE }, 0, 5 },
+		{ "the last of several", { 7, RANDOMNESS_TRACESTATE }, { 5, RANDOMNESS_TRACESTATE }, 0, 5 },
+		{ "whatever comes behind it", { 7, RANDOMNESS_TRACESTATE }, { 5, RANDOMNESS_TRACE_ID }, 9, 7 },
+		{ "of its key where it has no R yet", { 7, RANDOMNESS_DRAWN }, { 5, RANDOMNESS_HASH }, 0, 5 },
+		{ "the first of several", { 7, RANDOMNESS_HASH }, { 5, RANDOMNESS_HASH }, 9, 7 },
+		{ "what is drawn stays", { 7, RANDOMNESS_DRAWN }, { 8, RANDOMNESS_DRAWN }, 7, 7 },
+		{ "unless it is below a threshold", { 7, RANDOMNESS_DRAWN }, { 9, RANDOMNESS_DRAWN }, 8, 9 },
+		{ "which that of an id may be", { 7, RANDOMNESS_TRACE_ID }, { 9, RANDOMNESS_DRAWN }, 8, 7 },
+	};
+
+	for (size_t i = 0; i < COUNT(examples); i++) {
+		struct trace_id id = { 1, 2, true };
+		struct traces traces;
+
+		traces_open(&traces, &blocks, LINGER, WAIT, 7);
+		struct trace *trace = traces_add(&traces, &id, examples[i].first, 1000);
+		traces_choose(trace, examples[i].second, examples[i].threshold);
+		check(trace->item.randomness == examples[i].expected, "%s", examples[i].what);
+		traces_take(trace);
+		traces_choose(trace, (struct randomness){ 1, RANDOMNESS_TRACESTATE }, 0);
+		check(trace->item.randomness == examples[i].expected, "and in a batch it stays");
+		traces_close(&traces);
+	}
 }
 
 /* ---- against a list ---- */
@@ -205,7 +240,7 @@ static void add_record(struct bench *bench, unsigned int number)
 
 	bench->n_wrong += traces_find(&bench->traces, &bench->ids[number]) != known->trace;
 	if (!known->trace) {
-		struct trace *trace = traces_add(&bench->traces, &bench->ids[number], 7, bench->now_ns);
+		struct trace *trace = traces_add(&bench->traces, &bench->ids[number], seven, bench->now_ns);
 
 		*known = (struct known){ .trace = trace,
 					 .due_ns = bench->now_ns + WAIT,
@@ -332,7 +367,7 @@ static void test_growth(void)
 	for (uint64_t i = 0; i < MANY; i++) {
 		struct trace_id id = { i << 48 | i >> 16, i / 2, true };
 
-		traces_add(&traces, &id, i, 1000 + i)->item.sequence = i;
+		traces_add(&traces, &id, (struct randomness){ i, RANDOMNESS_TRACE_ID }, 1000 + i)->item.sequence = i;
 	}
 	check(traces.n == MANY && traces.n_slots * sizeof(struct trace_slot) <= (size_t)MANY * ITEM_IN_TABLES,
 	      "the table grows: %zu slots for %d, which is counted", traces.n_slots, MANY);
@@ -364,6 +399,7 @@ int main(void)
 	test_moments();
 	test_roots();
 	test_spans();
+	test_randomness();
 	test_random();
 	test_growth();
 	blocks_close(&blocks);
