@@ -131,6 +131,7 @@ static bool parse_label(struct rule *rule, struct lexer *lexer, struct json_name
 	struct rule_label *label = &rule->labels[rule->n_labels];
 	const char *at = lexer->token, *source_at = at;
 	char *source;
+	bool named;
 
 	if (rule->n_labels == METRIC_LABELS_MAX)
 		return lexer_fail(lexer, "more than %d labels", METRIC_LABELS_MAX);
@@ -138,22 +139,21 @@ static bool parse_label(struct rule *rule, struct lexer *lexer, struct json_name
 	if (!source)
 		return false;
 	label->name = label_name(source);
+	named = label->name && check_label(rule, lexer, at);
+	rule->n_labels++;
+	if (!named) {
+		free(source);
+		return false;
+	}
 	if (lexer_take(lexer, "=")) {
 		free(source);
 		if (lexer->type == TOKEN_STRING) {
 			label->constant = lexer_take_string(lexer, "a text");
-			rule->n_labels++;
 			return label->constant && lexer_failed(lexer) == false;
 		}
 		source_at = lexer->token;
 		source = lexer_take_word(lexer, "a field, or a text in quotes");
 	}
-	if (!label->name || !check_label(rule, lexer, at)) {
-		free(source);
-		rule->n_labels++;
-		return false;
-	}
-	rule->n_labels++;
 	return bind_field(&label->field, lexer, source_at, source, fields) &&
 	       (!lexer_take(lexer, "=~") || parse_rewrite(label, lexer));
 }
