@@ -173,15 +173,30 @@ static bool parse_labels(struct rule *rule, struct lexer *lexer, struct json_nam
 
 /* ---- clauses ---- */
 
+/* The last event must not be there before: its records would count once for each. */
+static bool check_event(const struct rule *rule, struct lexer *lexer, const char *at)
+{
+	const char *event = rule->events[rule->n_events - 1];
+
+	for (unsigned int i = 0; i + 1 < rule->n_events; i++)
+		if (!strcmp(event, rule->events[i]))
+			return lexer_fail_at(lexer, at, "a second event '%s'", event);
+	return true;
+}
+
 static bool parse_events(struct rule *rule, struct lexer *lexer)
 {
 	do {
+		const char *at = lexer->token;
+
 		if (rule->n_events == RULE_EVENTS_MAX)
 			return lexer_fail(lexer, "more than %d events", RULE_EVENTS_MAX);
 		rule->events[rule->n_events] = lexer_take_word(lexer, "an event");
 		if (!rule->events[rule->n_events])
 			return false;
 		rule->n_events++;
+		if (!check_event(rule, lexer, at))
+			return false;
 	} while (lexer_take(lexer, ","));
 	return true;
 }

@@ -179,6 +179,7 @@ static const struct {
 	{ "counter x_total from`", "expected an event" },
 	{ "counter x_total from a, `'b'", "expected an event" },
 	{ "counter x_total from a,b,c,d,e,f,g,h,`i", "more than 8 events" },
+	{ "counter x_total from a, b, `a", "a second event 'a'" },
 	{ "counter x_total from a `from b", "a second 'from'" },
 	{ "gauge g value `5", "expected a field" },
 	{ "gauge g value a / `b", "expected a number" },
