@@ -474,6 +474,15 @@ void metric_add_counts(const struct metric *metric, struct series *series, const
 	series->value += sum * (double)weight;
 }
 
+/* Its buckets add up to its count, and so it ends there as a whole. Without memory it misses a value that the series
+ * has. */
+static void add_to_exponential(struct exponential *exponential, double value, uint64_t weight)
+{
+	uint64_t room = COUNT_MAX - exponential->count;
+
+	exponential_add(exponential, value, weight < room ? weight : room);
+}
+
 void metric_add(const struct metric *metric, struct series *series, double value, uint64_t weight)
 {
 	add_count(&series->counts[metric_bucket(metric->shape, value)], 1, weight);
@@ -486,13 +495,12 @@ void metric_add(const struct metric *metric, struct series *series, double value
 		break;
 	case METRIC_HISTOGRAM:
 		series->value += value * (double)weight;
-		/* Without memory the exponential buckets miss a value that the others have. */
 		if (series->exponential)
-			exponential_add(series->exponential, value, weight);
+			add_to_exponential(series->exponential, value, weight);
 		break;
 	case METRIC_SUMMARY:
 		series->value += value * (double)weight;
-		exponential_add(&series->window->now, value, weight);
+		add_to_exponential(&series->window->now, value, weight);
 		break;
 	default:
 		break;

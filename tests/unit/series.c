@@ -190,6 +190,38 @@ static void test_histogram(void)
 		   "h_seconds_sum{a=\"x\"} 110.111\nh_seconds_count{a=\"x\"} 17\n");
 }
 
+/* 300 times 2^56 are more than 64 bits hold. */
+static void test_count_max(void)
+{
+	static const double bounds[] = { 1 }, quantiles[] = { 0.5 };
+	static const uint64_t count_max = UINT64_C(1) << 53;
+	static const struct metric_shape shapes[] = {
+		{ .name = "h",
+		  .type = METRIC_HISTOGRAM,
+		  .help = "H.",
+		  .bounds = bounds,
+		  .n_bounds = 1,
+		  .exponential = true },
+		{ .name = "s", .type = METRIC_SUMMARY, .help = "S.", .quantiles = quantiles, .n_quantiles = 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		struct metric metric;
+		uint64_t sum = 0;
+
+		metric_open(&metric, &shapes[i], 10);
+		struct series *series = metric_get(&metric, NULL);
+		for (int n = 0; n < 300; n++)
+			metric_add(&metric, series, n % 2 ? 0.5 : 0.25, n ? UINT64_C(1) << 56 : 1);
+		const struct exponential *exponential = series->window ? &series->window->now : series->exponential;
+		for (uint32_t bucket = 0; bucket < exponential->positive.n; bucket++)
+			sum += exponential->positive.counts[bucket];
+		check(exponential->count == count_max && sum == count_max, "%s: all buckets end at 2^53",
+		      shapes[i].name);
+		metric_close(&metric);
+	}
+}
+
 /* ---- time ---- */
 
 static void test_expiry(void)
@@ -343,5 +375,6 @@ int main(void)
 	test_order();
 	test_numbers();
 	test_histogram();
+	test_count_max();
 	return finish_tests();
 }
