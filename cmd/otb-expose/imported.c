@@ -300,11 +300,14 @@ static struct place find_place(const struct imported *imported, struct imported_
 
 /* ---- what it adds ---- */
 
-static void add_values(struct series *series, double value, const uint64_t *counts, unsigned int n)
+/* A host's metric and the family's own have as many counts. */
+static void add_values(const struct imported_family *family, struct series *series, double value,
+		       const uint64_t *counts)
 {
-	series->value += value;
-	for (unsigned int i = 0; counts && i < n; i++)
-		series->counts[i] += counts[i];
+	if (counts)
+		metric_add_counts(&family->metric, series, counts, value, 1);
+	else
+		series->value += value;
 }
 
 static void set_values(struct series *series, double value, const uint64_t *counts, unsigned int n)
@@ -352,7 +355,7 @@ static bool add_increase(const struct imported *imported, struct imported_family
 	}
 	for (unsigned int i = 0; point->counts && i < n; i++)
 		family->increase[i] = point->counts[i] - last->counts[i];
-	add_values(series, point->value - last->value, point->counts ? family->increase : NULL, n);
+	add_values(family, series, point->value - last->value, point->counts ? family->increase : NULL);
 	set_values(last, point->value, point->counts, n);
 	last->created_wall_ns = point->start_wall_ns;
 	return true;
@@ -381,7 +384,7 @@ static bool add_to(const struct imported *imported, struct imported_family *fami
 	if (place->own && (place->is_new || !point->is_delta))
 		place->series->created_wall_ns = point->start_wall_ns;
 	if (point->is_delta)
-		add_values(place->series, point->value, point->counts, n);
+		add_values(family, place->series, point->value, point->counts);
 	else if (place->own || metric->type == METRIC_GAUGE)
 		set_values(place->series, point->value, point->counts, n);
 	else
