@@ -385,6 +385,23 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	run -0 bash -c 'set -o pipefail; { cat "$1"; echo; } | otb-expose | true' - "$records/tcpretrans.jsonl"
 }
 
+@test "SIGHUP opens the file of -o again, where only the end writes to it too" {
+	local how
+	for how in '' '--textfile x.prom --stats' '--listen :0 --stats' '--otlp'; do
+		# shellcheck disable=SC2086 # words
+		start -q -o out $how
+		mv out moved
+		kill -HUP "$background"
+		await test -e out
+		exec {input}>&-
+		wait "$background"
+		background=
+		[ ! -s moved ]
+		[ -s out ]
+		rm in ready out moved
+	done
+}
+
 @test "a page larger than a pipe waits for its reader" {
 	seq 1 2000 | awk '{ printf "{\"event\":\"tcp_retransmit\",\"segments\":1,\"comm\":\"c%d\"}\n", $1 }' >in
 	otb-expose -o page <in

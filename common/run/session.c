@@ -21,12 +21,22 @@ static void stop(void *context)
 	loop_stop(&session->loop);
 }
 
-/* The output is opened again, but not before what is queued has gone to the old file. */
+static void reopen(struct session *session)
+{
+	session->reopens = false;
+	loop_unwatch(&session->loop, session->output.fd);
+	output_reopen(&session->output);
+}
+
+/* The output is opened again, but not before what is queued has gone to the old file. Who writes only at the end has
+ * nothing queued, and no flush until then. */
 static void hang_up(void *context)
 {
 	struct session *session = context;
 
 	session->reopens = session->cli->output_path != NULL;
+	if (session->reopens && session->output.start == session->output.end)
+		reopen(session);
 	if (session->on_hangup)
 		session->on_hangup(session->on_hangup_context);
 }
@@ -36,13 +46,6 @@ void session_on_hangup(struct session *session, loop_callback *callback, void *c
 	session->on_hangup = callback;
 	session->on_hangup_context = context;
 	loop_on_hangup(&session->loop, hang_up, session);
-}
-
-static void reopen(struct session *session)
-{
-	session->reopens = false;
-	loop_unwatch(&session->loop, session->output.fd);
-	output_reopen(&session->output);
 }
 
 /* Whoever is told that the queue is empty may fill it anew. */
