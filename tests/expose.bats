@@ -717,6 +717,39 @@ a_total{n="5",server_port="-1"} 1
 a_total{otel_metric_overflow="true"} 1' ]
 }
 
+@test "--otlp follows a wall clock that is set, and what began before stays where it was" {
+	cat >set.c <<-'END'
+		#define _GNU_SOURCE
+		#include <sys/syscall.h>
+		#include <time.h>
+		#include <unistd.h>
+
+		int clock_gettime(clockid_t id, struct timespec *now)
+		{
+			long result = syscall(SYS_clock_gettime, id, now);
+
+			if (id == CLOCK_REALTIME && !access("is-set", F_OK))
+				now->tv_sec += 3600;
+			return (int)result;
+		}
+	END
+	gcc -shared -fPIC -o set.so set.c
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 LD_PRELOAD=$PWD/set.so start --otlp --interval 50ms >out
+	await grep -q resourceMetrics out
+	touch is-set
+	follows() {
+		jq -n -e '[inputs.resourceMetrics[].scopeMetrics[].metrics[] | select(.name == "otb_expose_lines").sum.dataPoints[]]
+			| (last.timeUnixNano | tonumber) - (first.timeUnixNano | tonumber) > 3600e9
+			and (map(.startTimeUnixNano) | unique | length) == 1' out
+	}
+	await follows
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background"
+	background=
+	follows
+}
+
 @test "exemplars have ids that W3C allows: none of zeros only, and what is none takes no place" {
 	local good=0af7651916cd43dd8448eb211c80319c span=b7ad6b7169203331 zeros=00000000000000000000000000000000
 	exemplars() { # TRACE-ID SPAN-ID...: what is shown of these records, one after the other
