@@ -418,6 +418,15 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	[ "$(sed -E 's/"[a-zA-Z]*UnixNano":"[0-9]*"//g' got)" = "$(sed -E 's/"[a-zA-Z]*UnixNano":"[0-9]*"//g' expected)" ]
 }
 
+@test "requests of OTLP do not pile up before a reader that stands still" {
+	seq 1 2000 | awk '{ printf "{\"event\":\"tcp_retransmit\",\"segments\":1,\"comm\":\"c%d\"}\n", $1 }' >many
+	{ cat many && sleep 1 && touch ended; } | otb-expose --otlp --interval 50ms | { await test -e ended && cat >got; }
+	# The one that waited, and the last one; perhaps some between the end and the news of it.
+	[ "$(grep -c '"c2000"' got)" -ge 1 ]
+	[ "$(grep -c '"c2000"' got)" -le 5 ]
+	tail -n 1 got | jq -e '[.. | select(.name? == "otb_tcp_retransmits").sum.dataPoints[].asDouble] | add == 2000'
+}
+
 @test "SIGTERM does not wait for a reader that stands still" {
 	mkfifo stuck
 	exec {stuck}<>stuck

@@ -319,11 +319,20 @@ static enum exit_code print_rules(struct expose *expose)
 
 /* ---- time ---- */
 
+/* Whether the reader has not taken the last request yet. Another one would have to wait too, for as long as it likes, and
+ * what is counted meanwhile is in the next. */
+static bool is_behind(const struct expose *expose)
+{
+	const struct output *output = &expose->session.output;
+
+	return expose->options.kind == OUTPUT_OTLP && output->start < output->end;
+}
+
 static void on_interval(void *context)
 {
 	struct expose *expose = context;
 
-	if (expose->page_written)
+	if (expose->page_written || is_behind(expose))
 		return;
 	expose->failed |= expose->options.kind == OUTPUT_OTLP ? !write_page(expose) : !write_textfile(expose);
 }
