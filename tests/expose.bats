@@ -890,6 +890,12 @@ rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a
 	run -1 otb-expose --textfile d.prom <in
 	mkfifo f.prom
 	run -1 otb-expose --textfile f.prom <in
+	# A folder to throw things into, which even its owner may not read.
+	mkdir -m 333 folder
+	local as_user=()
+	[ "$UID" != 0 ] || as_user=(setpriv '--bounding-set=-dac_override,-dac_read_search')
+	run -1 "${as_user[@]}" otb-expose --textfile folder/x.prom <in
+	[[ $output == *"otb-expose: cannot write 'folder/x.prom': Permission denied"* ]]
 	run -0 otb-expose --textfile x.txt </dev/null
 	[[ $output == *"does not end in .prom"* ]]
 }

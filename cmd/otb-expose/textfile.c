@@ -46,7 +46,8 @@ bool textfile_check(const char *path)
 	}
 	if (path[length - 1] == '/')
 		return fail(path, EISDIR);
-	if (access(directory, W_OK | X_OK))
+	/* Reading it is not for the file, but for the lock, and for putting the new name on the disk. */
+	if (access(directory, R_OK | W_OK | X_OK))
 		return fail(path, errno);
 	if (length < strlen(".prom") || strcmp(path + length - strlen(".prom"), ".prom"))
 		diag_print(DIAG_WARN, "node_exporter does not read '%s': its name does not end in .prom", path);

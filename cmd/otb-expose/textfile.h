@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether the file can be written as far as can be told beforehand: its directory is writable, and what has its name is
- * not a device or a directory. Says why not. Warns of a name that the collector would not read. */
+/* Whether the file can be written as far as can be told beforehand: its directory is readable and writable, and what has
+ * its name is not a device or a directory. Says why not. Warns of a name that the collector would not read. */
 bool textfile_check(const char *path);
 
 /* Keeps other writers of files in that directory off (flock(2) of the directory, which leaves nothing behind), for which
