@@ -1051,7 +1051,7 @@ rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a
 		# TYPE h histogram
 		h_bucket{k="a",le="1"} 1
 		h_bucket{k="a",le="+Inf"} 1
-		h_sum{k="a"} 9
+		h_sum{k="a"} NaN
 		h_count{k="a"} 1
 		h_bucket{k="b",le="1"} 1
 		h_bucket{k="b",le="+Inf"} 1e300
@@ -1063,6 +1063,7 @@ rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a
 	lint x.prom
 	for k in nan inf minus; do [ "$(value x.prom "c_total{k=\"$k\"}")" = 1 ]; done
 	[ "$(value x.prom 'c_total{k="good"}')" = 4 ]
+	[ "$(value x.prom 'h_sum{k="a"}')" = 0 ]
 	[ "$(value x.prom 'h_sum{k="b"}')" = 0.5 ]
 	printf '# TYPE c_total counter\nc_total{k="x",k="y"} 5\n' >x.prom
 	echo '{"k":"y"}' | otb-expose --no-builtin --textfile x.prom -m 'counter c_total{k}'

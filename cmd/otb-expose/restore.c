@@ -223,7 +223,7 @@ static void take_sample(struct family *family, const struct sample *sample)
 	if (!strcmp(sample->suffix, "_bucket"))
 		take_bucket(family, sample);
 	else if (!strcmp(sample->suffix, "_sum"))
-		family->sum = sample->value;
+		family->sum = isfinite(sample->value) ? sample->value : 0;
 	else if (!strcmp(sample->suffix, "_count"))
 		add_counts(family, sample);
 	else if (!sample->suffix[0] && family->metric->shape->type != METRIC_SUMMARY)
