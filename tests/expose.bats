@@ -982,6 +982,41 @@ rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a
 	[ "$(value x.prom otb_expose_lines_total)" = 200 ]
 }
 
+@test "--textfile: what another writer wrote since a page of ours failed is not lost" {
+	local code=0
+	rules=(-m 'counter c_total' -m 'counter t_total value t' -m 'histogram h value t buckets 1' -m 'counter l_total{k} limit 2')
+	say() { # COUNT
+		local i
+		for ((i = 0; i < $1; i++)); do
+			echo "{\"t\":0.5,\"k\":\"$((i % 3))\"}"
+		done
+	}
+	say 5 | otb-expose --no-builtin --textfile x.prom "${rules[@]}"
+	cp x.prom five.prom
+	mkdir .x.prom.otb-expose # where the page on its way belongs
+	start --no-builtin --textfile x.prom --interval 10ms "${rules[@]}" 2>err
+	say 3 >&"$input"
+	await test -s err
+	say 7 | otb-expose --no-builtin --textfile five.prom "${rules[@]}"
+	mv five.prom x.prom
+	rmdir .x.prom.otb-expose
+	has() {
+		[ "$(value x.prom "$1")" = "$2" ]
+	}
+	await has c_total 15
+	kill -TERM "$background"
+	exec {input}>&-
+	wait "$background" || code=$?
+	background=
+	[ "$code" = 1 ]
+	say 15 | otb-expose --no-builtin "${rules[@]}" >page
+	diff <(grep -E '^[cth]' page) <(grep -E '^[cth]' x.prom)
+	[ "$(sum x.prom l_total)" = 15 ]
+	has 'l_total{otel_metric_overflow="true"}' 4
+	has otb_expose_lines_total 15
+	lint x.prom
+}
+
 @test "--textfile: killed at any moment, the file is the old or the new one" {
 	printf '{"m":"%d"}\n' {1..300} >in
 	otb-expose --textfile x.prom -m 'counter c_total{m}' <in

@@ -36,7 +36,11 @@ struct expose {
 	bool page_written; /* the last one */
 	bool lingers;      /* goes on serving at the end of input */
 	bool failed;       /* a page before the last, which is no reason not to go on */
-	bool restored;     /* a page could not be written, and what it went on from is counted already */
+	struct {
+		bool counted; /* a page could not be written, and what it went on from is counted already: */
+		char *bytes;  /* the file as it was then */
+		size_t length;
+	} base;
 };
 
 /* ---- the page ---- */
@@ -98,17 +102,47 @@ static void flush_page(void *context)
 
 /* ---- the textfile ---- */
 
-/* Adds what the file holds to what has been counted since it was written last. */
-static void go_on(struct expose *expose, const char *bytes, size_t length, bool quiet)
+/* Adds what a file holds to what has been counted since it was written last, or takes it back. */
+static void go_on(struct expose *expose, const char *bytes, size_t length, enum restore_mode mode)
 {
 	struct restore restore = { .path = expose->options.textfile,
 				   .metrics = expose->imported.hosts,
 				   .n_metrics = expose->imported.n_hosts,
 				   .constants = expose->constants,
 				   .n_constants = expose->options.cli.n_labels,
-				   .quiet = quiet };
+				   .mode = mode };
 
 	restore_page(&restore, bytes, length);
+}
+
+static void forget_base(struct expose *expose)
+{
+	free(expose->base.bytes);
+	expose->base.bytes = NULL;
+	expose->base.length = 0;
+	expose->base.counted = false;
+}
+
+/* Whether this is what is counted already. */
+static bool is_base(const struct expose *expose, const char *bytes, size_t length)
+{
+	return expose->base.counted && length == expose->base.length &&
+	       (!length || !memcmp(bytes, expose->base.bytes, length));
+}
+
+/* Sees to it that what the file holds now, whose bytes become our own, is counted, once. Another writer may have written it
+ * since we failed to. */
+static void count_base(struct expose *expose, char *bytes, size_t length)
+{
+	if (!is_base(expose, bytes, length)) {
+		if (expose->base.counted)
+			go_on(expose, expose->base.bytes, expose->base.length, RESTORE_TAKE_BACK);
+		go_on(expose, bytes, length, RESTORE_ADD);
+	}
+	forget_base(expose);
+	expose->base.counted = true;
+	expose->base.bytes = bytes;
+	expose->base.length = length;
 }
 
 /* What was imported is no part of this: it is as its producers have it. */
@@ -142,21 +176,22 @@ static bool replace_textfile(struct expose *expose)
 	struct page page = { .bytes = NULL };
 	size_t length = 0;
 	char *old = NULL;
-	bool done = expose->restored || textfile_read(expose->options.textfile, &old, &length);
+	bool done = textfile_read(expose->options.textfile, &old, &length), replaced = false;
 
 	set_time(expose);
-	if (done && !expose->restored)
-		go_on(expose, old, length, false);
-	free(old);
+	if (done)
+		count_base(expose, old, length);
+	else
+		free(old);
 	expire(expose);
-	expose->restored = done;
-	done = done && make_page(expose, &page) && textfile_write(expose->options.textfile, page.bytes, page.length);
+	done = done && make_page(expose, &page) &&
+	       textfile_write(expose->options.textfile, page.bytes, page.length, &replaced);
 	page_clear(&page);
-	if (!done)
-		return false;
-	clear_values(expose);
-	expose->restored = false;
-	return true;
+	if (replaced) {
+		clear_values(expose);
+		forget_base(expose);
+	}
+	return done;
 }
 
 /* The series that the file has keep their places among the limited number there may be. */
@@ -168,7 +203,7 @@ static bool hold_places(struct expose *expose)
 
 	set_time(expose);
 	if (done)
-		go_on(expose, old, length, true);
+		go_on(expose, old, length, RESTORE_HOLD_PLACES);
 	clear_values(expose);
 	free(old);
 	return done;
@@ -473,6 +508,7 @@ static void run(struct expose *expose)
 
 static enum exit_code close_all(struct expose *expose)
 {
+	forget_base(expose);
 	http_close(expose->http);
 	reload_close(&expose->reload);
 	reader_close(&expose->reader);

@@ -101,7 +101,7 @@ static bool parse_sample(char *line, const char *family, struct sample *sample)
 
 static bool start_afresh(struct family *family, const char *what)
 {
-	if (!family->said && !family->restore->quiet)
+	if (!family->said && family->restore->mode == RESTORE_ADD)
 		diag_print(DIAG_WARN, "'%s': %s had other %s before: it starts afresh", family->restore->path,
 			   family->metric->shape->name, what);
 	family->said = true;
@@ -125,6 +125,17 @@ static bool is_constant(const struct restore *restore, const struct label_text *
 		if (is_text(name, restore->constants[i].name))
 			return is_text(value, restore->constants[i].value);
 	return false;
+}
+
+/* The series that a page has been added to. NULL: it has expired since. What had no place is in the overflow series. */
+static struct series *find_added(const struct metric *metric, const struct label_text *labels, bool overflow)
+{
+	struct series *series = overflow ? NULL : metric_lookup(metric, labels);
+	bool is_full = metric->n_series >= metric->series_max;
+
+	if (series || !metric->overflowed)
+		return series;
+	return overflow || is_full ? metric->overflow : NULL;
 }
 
 /* The series that a line is of. NULL: it is not one of ours as they are now. */
@@ -155,6 +166,8 @@ static struct series *find_series(struct family *family, const struct sample *sa
 		start_afresh(family, "labels");
 		return NULL;
 	}
+	if (family->restore->mode == RESTORE_TAKE_BACK)
+		return find_added(metric, labels, overflow);
 	return overflow ? metric_overflow(metric) : metric_find(metric, labels);
 }
 
@@ -183,6 +196,31 @@ static bool take_bucket(struct family *family, const struct sample *sample)
 	return true;
 }
 
+static void change_count(const struct family *family, uint64_t *count, uint64_t n)
+{
+	if (family->restore->mode == RESTORE_TAKE_BACK)
+		*count -= n < *count ? n : *count;
+	else
+		*count += n;
+}
+
+static void change_value(const struct family *family, struct series *series, double value)
+{
+	series->value += family->restore->mode == RESTORE_TAKE_BACK ? -value : value;
+	/* What was added was rounded. */
+	if (family->metric->shape->type == METRIC_COUNTER && series->value < 0)
+		series->value = 0;
+}
+
+static void change_series(const struct family *family, struct series *series, const struct sample *sample)
+{
+	if (family->metric->shape->type == METRIC_SUMMARY)
+		change_count(family, &series->counts[0], count_of(sample));
+	for (unsigned int i = 0; i < family->n_counts; i++)
+		change_count(family, &series->counts[i], family->counts[i] - (i ? family->counts[i - 1] : 0));
+	change_value(family, series, family->sum);
+}
+
 /* The last line of a histogram or a summary: all of it is known now. */
 static void add_counts(struct family *family, const struct sample *sample)
 {
@@ -194,13 +232,8 @@ static void add_counts(struct family *family, const struct sample *sample)
 		return;
 	}
 	series = find_series(family, sample);
-	if (!series)
-		return;
-	if (shape->type == METRIC_SUMMARY)
-		series->counts[0] += count_of(sample);
-	for (unsigned int i = 0; i < family->n_counts; i++)
-		series->counts[i] += family->counts[i] - (i ? family->counts[i - 1] : 0);
-	series->value += family->sum;
+	if (series)
+		change_series(family, series, sample);
 	family->n_counts = 0;
 	family->sum = 0;
 }
@@ -213,8 +246,8 @@ static void add_plain(struct family *family, const struct sample *sample)
 	if (!series)
 		return;
 	if (type == METRIC_COUNTER && isfinite(sample->value) && sample->value >= 0)
-		series->value += sample->value;
-	else if (type == METRIC_GAUGE && !series->counts[0])
+		change_value(family, series, sample->value);
+	else if (type == METRIC_GAUGE && !series->counts[0] && family->restore->mode != RESTORE_TAKE_BACK)
 		series->value = sample->value;
 }
 

@@ -11,13 +11,19 @@
 
 #include "common/metrics/exposition.h"
 
+enum restore_mode {
+	RESTORE_ADD,
+	RESTORE_HOLD_PLACES, /* the same, but what starts afresh is not said */
+	RESTORE_TAKE_BACK,   /* what such a page added; without a word, and gauges stay */
+};
+
 struct restore {
 	const char *path; /* for messages */
 	struct metric **metrics;
 	unsigned int n_metrics;
 	const struct constant_label *constants; /* which every series of ours bears */
 	unsigned int n_constants;
-	bool quiet; /* what starts afresh is not said */
+	enum restore_mode mode;
 };
 
 void restore_page(const struct restore *restore, const char *bytes, size_t length);

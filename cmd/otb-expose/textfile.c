@@ -147,10 +147,11 @@ static bool temporary_of(const char *path, const char *directory, char temporary
 	return snprintf(temporary, PATH_MAX, "%s.%s.otb-expose", directory, slash ? slash + 1 : path) < PATH_MAX;
 }
 
-bool textfile_write(const char *path, const char *bytes, size_t length)
+bool textfile_write(const char *path, const char *bytes, size_t length, bool *replaced)
 {
 	char temporary[PATH_MAX], directory[PATH_MAX];
 
+	*replaced = false;
 	if (!directory_of(path, directory) || !temporary_of(path, directory, temporary))
 		return fail(path, ENAMETOOLONG);
 	unlink(temporary);
@@ -171,5 +172,6 @@ bool textfile_write(const char *path, const char *bytes, size_t length)
 		unlink(temporary);
 		return fail(path, error);
 	}
+	*replaced = true;
 	return sync_directory(directory) || fail(path, errno);
 }

@@ -6,7 +6,7 @@
  *	lock = textfile_lock(path);
  *	textfile_read(path, &bytes, &length);
  *	...
- *	textfile_write(path, bytes, length);
+ *	textfile_write(path, bytes, length, &replaced);
  *	textfile_unlock(lock);
  */
 #ifndef OTB_EXPOSE_TEXTFILE_H
@@ -27,7 +27,8 @@ void textfile_unlock(int lock);
 /* Reads the file; there being none is as an empty one. *bytes is to be freed. False: said. */
 bool textfile_read(const char *path, char **bytes, size_t *length);
 
-/* Replaces the file (mode 0644), and returns once it is on the disk. Says what failed. Needs the lock. */
-bool textfile_write(const char *path, const char *bytes, size_t length);
+/* Replaces the file (mode 0644), and returns once it is on the disk. Says what failed; *replaced becomes whether the file is
+ * the new one, which it may be all the same. Needs the lock. */
+bool textfile_write(const char *path, const char *bytes, size_t length, bool *replaced);
 
 #endif
