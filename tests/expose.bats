@@ -382,6 +382,8 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 	run -1 otb-expose -o /dev/full <"$records/tcpretrans.jsonl"
 	[[ $output == *'No space left on device'* ]]
 	run -1 bash -c 'otb-expose <"$1" >/dev/full' - "$records/tcpretrans.jsonl"
+	run -1 bash -c 'sleep 0.3 | otb-expose --otlp --interval 10ms >/dev/full'
+	[ "$output" = "otb-expose: cannot write to 'stdout': No space left on device" ]
 	run -0 bash -c 'set -o pipefail; { cat "$1"; echo; } | otb-expose | true' - "$records/tcpretrans.jsonl"
 }
 
@@ -400,6 +402,27 @@ otb-expose: stdin: line 4: invalid UTF-8 at byte 10" ]
 		[ -s out ]
 		rm in ready out moved
 	done
+}
+
+# bats test_tags=no-san
+@test "a page for which there is no memory is 1, not an empty one" {
+	local limit code failed=0
+	seq 1 20000 | awk -v pad="$(printf '%900s' '' | tr ' ' x)" '{ printf "{\"k\":\"%s%d\"}\n", pad, $1 }' >in
+	for ((limit = 40; limit <= 160; limit += 8)); do
+		code=0
+		(ulimit -v $((limit * 1024)) && exec otb-expose --series 20000 -m 'counter a_total{k}' <in >page 2>err) || code=$?
+		if [ "$code" = 0 ]; then
+			[ "$(grep -c '^a_total' page)" -gt 0 ]
+			tail -n 1 page | grep -q '^otb_expose_'
+		else
+			[ "$code" = 1 ]
+			grep -q 'Cannot allocate memory' err
+			failed=$((failed + 1))
+		fi
+	done
+	# Neither all nor none of them.
+	[ "$failed" -gt 0 ]
+	[ "$code" = 0 ]
 }
 
 @test "a page larger than a pipe waits for its reader" {

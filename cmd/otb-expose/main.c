@@ -76,15 +76,28 @@ static bool make_request(struct expose *expose, struct page *page)
 	return !page->failed;
 }
 
+/* That the reader has gone is no failure, and another one has been said. */
+static bool put_page(struct expose *expose, const struct page *page)
+{
+	const struct output *output = &expose->session.output;
+	bool is_open = output->state == OUTPUT_FLUSHED || output->state == OUTPUT_PENDING;
+	uint64_t lost_lines = output->lost_lines;
+
+	session_put_line(&expose->session, page->bytes, page->length, false);
+	if (!is_open || output->lost_lines == lost_lines)
+		return true;
+	diag_print_errno(DIAG_ERROR, ENOMEM, "cannot write the page");
+	return false;
+}
+
 static bool write_page(struct expose *expose)
 {
 	struct page page = { .bytes = NULL };
 	bool made = expose->options.kind == OUTPUT_OTLP ? make_request(expose, &page) : make_page(expose, &page);
+	bool done = made && put_page(expose, &page);
 
-	if (made)
-		session_put_line(&expose->session, page.bytes, page.length, false);
 	page_clear(&page);
-	return made;
+	return done;
 }
 
 /* A page may be larger than a pipe, and its reader may take its time. Only a signal ends that: then session_close() gives
