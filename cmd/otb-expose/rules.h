@@ -55,8 +55,8 @@ struct rules {
 };
 
 /* Reads and binds all rules. What is wrong has been said where it returns another code than EXIT_DONE (EXIT_USAGE: in a
- * rule; EXIT_FAILED: the file cannot be read, or no memory); rules_close() is due all the same. `seed` is of the rounding
- * of weights. */
+ * rule, a constant label or the file, which may not be there; EXIT_FAILED: no memory, or too many events); rules_close() is
+ * due all the same. `seed` is of the rounding of weights. */
 enum exit_code rules_open(struct rules *rules, const struct rules_source *source, uint64_t seed);
 void rules_close(struct rules *rules);
 
