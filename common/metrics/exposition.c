@@ -212,6 +212,12 @@ static void write_created(const struct writer *writer, const struct series *seri
 	page_add_text(writer->page, time);
 }
 
+/* One that is negative, or NaN, makes a page that OpenMetrics' parsers refuse as a whole. */
+static bool sum_is_shown(const struct writer *writer, const struct series *series)
+{
+	return !is_openmetrics(writer->page) || series->value >= 0;
+}
+
 static void write_buckets(const struct writer *writer, const struct series *series)
 {
 	const struct metric_shape *shape = writer->metric->shape;
@@ -234,7 +240,8 @@ static void write_buckets(const struct writer *writer, const struct series *seri
 		page_add_text(writer->page, "\n");
 	}
 	/* A sum of values that may be negative does not rise as it should, and OpenMetrics has no count without a sum. */
-	if (is_openmetrics(writer->page) && shape->n_bounds && shape->bounds[0] < 0)
+	if (is_openmetrics(writer->page) &&
+	    ((shape->n_bounds && shape->bounds[0] < 0) || !sum_is_shown(writer, series)))
 		return;
 	write_sample(writer, series, "_sum", series->value);
 	write_sample(writer, series, "_count", (double)cumulative);
@@ -244,6 +251,9 @@ static void write_quantile(const struct writer *writer, const struct series *ser
 {
 	char text[NUMBER_SIZE];
 
+	/* As with sums. */
+	if (is_openmetrics(writer->page) && value < 0)
+		return;
 	if (is_openmetrics(writer->page))
 		format_canonical(quantile, text);
 	else
@@ -268,7 +278,8 @@ static void write_quantiles(const struct writer *writer, const struct series *se
 				       exponential_quantile(&both, shape->quantiles[i]));
 		exponential_clear(&both);
 	}
-	write_sample(writer, series, "_sum", series->value);
+	if (sum_is_shown(writer, series))
+		write_sample(writer, series, "_sum", series->value);
 	write_sample(writer, series, "_count", (double)series->counts[0]);
 }
 

@@ -3,7 +3,8 @@
  * Pages of metrics, in Prometheus' text format 0.0.4 (docs/instrumenting/exposition_formats.md), as Prometheus, promtool
  * and node_exporter's textfile collector read it, and in OpenMetrics 1.0 (specification/OpenMetrics.md). No timestamps.
  *
- * OpenMetrics has, besides: UNIT, exemplars on buckets and counters, and _created where the page wants it.
+ * OpenMetrics has, besides: UNIT, exemplars on buckets and counters, and _created where the page wants it. It has no sums
+ * and no quantiles that are negative: those are left out there.
  *
  * Series stand in the order of their labels, so that equal metrics make equal pages. Integers below 2^53 are written
  * exactly, other numbers with as many digits as it takes to read the same double back. A metric without series leaves

@@ -362,6 +362,32 @@ static void test_openmetrics(void)
 		      "c_created{a=\"x\",b=\"y\"} 1700000000.123\n# EOF\n");
 }
 
+/* Its parsers refuse a page with one of them. */
+static void test_negative_sums(void)
+{
+	static const double bounds[] = { 1 }, quantiles[] = { 0, 1 };
+	static const struct metric_shape histogram = {
+		.name = "h", .type = METRIC_HISTOGRAM, .help = "H.", .bounds = bounds, .n_bounds = 1
+	};
+	static const struct metric_shape summary = {
+		.name = "s", .type = METRIC_SUMMARY, .help = "S.", .quantiles = quantiles, .n_quantiles = 2
+	};
+	struct metric metric;
+
+	metric_open(&metric, &histogram, 10);
+	metric_add(&metric, metric_get(&metric, NULL), -2, 1);
+	check_page_of(PAGE_OPENMETRICS, "a histogram's negative sum is no OpenMetrics", &metric, NULL, 0,
+		      "# TYPE h histogram\n# HELP h H.\nh_bucket{le=\"1.0\"} 1\nh_bucket{le=\"+Inf\"} 1\n# EOF\n");
+	metric_open(&metric, &summary, 10);
+	metric_add(&metric, metric_get(&metric, NULL), -2, 1);
+	check_page_of(PAGE_OPENMETRICS, "nor is a summary's, or a negative quantile", &metric, NULL, 0,
+		      "# TYPE s summary\n# HELP s S.\ns_count 1\n# EOF\n");
+	metric_open(&metric, &summary, 10);
+	metric_add(&metric, metric_get(&metric, NULL), -2, 1);
+	check_page("Prometheus' own text has all of it", &metric, NULL, 0,
+		   "# HELP s S.\n# TYPE s summary\ns{quantile=\"0\"} -2\ns{quantile=\"1\"} -2\ns_sum -2\ns_count 1\n");
+}
+
 int main(void)
 {
 	test_keys();
@@ -371,6 +397,7 @@ int main(void)
 	test_take_over();
 	test_summary();
 	test_openmetrics();
+	test_negative_sums();
 	test_page();
 	test_order();
 	test_numbers();
