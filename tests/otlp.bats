@@ -424,6 +424,31 @@ print(len(list(parse(sys.stdin.read()))))' <page
 	run ! grep -E '^(hits_total|target_info)' page
 }
 
+@test "a producer that comes back behind the TTL is not counted twice" {
+	local i
+	of() { # NAME LABEL VALUE
+		metrics "$(counter "$1" "$3" ",\"attributes\":[$(attribute a "$2")]")"
+	}
+	of hosted x 100 >first
+	of own 1 1 >>first
+	of own 2 100 >>first
+	for i in {1..10}; do
+		{ echo '{"a":"x"}' && of own 1 1 && of own 3 "$i"; } >"again.$i"
+	done
+	of hosted x 101 >last
+	of own 2 101 >>last
+	{
+		cat first
+		for i in {1..10}; do
+			sleep 0.25
+			cat "again.$i"
+		done
+		cat last
+	} | expose --no-builtin --series 1 --ttl 1s -m 'counter hosted_total{a} where a exists'
+	[ "$(on_page 'hosted_total{a="x"}')" = 111 ]
+	[ "$(on_page 'own_total{otel_metric_overflow="true"}')" = 111 ]
+}
+
 @test "families that have ended make place for others, and overflow series end too" {
 	gauges() { # PREFIX [METRIC]...: one less than there may be, in one line, so that all are seen at once
 		# shellcheck disable=SC2046 # words

@@ -569,6 +569,17 @@ static void expire_targets(struct imported *imported, uint64_t now_ns)
 	imported->n_targets = n;
 }
 
+/* Of a producer that is forgotten while there is what it has added, all would be added anew when it comes back. So it stays,
+ * but where there is no room for others any more. */
+static void expire_producers(struct imported_family *family, uint64_t now_ns)
+{
+	const struct metric *host = family->host, *producers = &family->producers;
+	bool has_added = host ? host->n_series || host->overflowed : family->metric.overflowed;
+
+	if (family->has_producers && (!has_added || producers->n_series >= producers->series_max))
+		metric_expire(&family->producers, now_ns);
+}
+
 /* Whether nothing is left of a family, and the program itself has nothing more to tell of it. */
 static bool has_ended(const struct imported *imported, const struct imported_family *family, uint64_t now_ns)
 {
@@ -584,8 +595,7 @@ static void expire_families(struct imported *imported, uint64_t now_ns)
 		struct imported_family *family = imported->families[i];
 
 		imported->expired += metric_expire(&family->metric, now_ns);
-		if (family->has_producers)
-			metric_expire(&family->producers, now_ns);
+		expire_producers(family, now_ns);
 		if (has_ended(imported, family, now_ns))
 			family_free(family);
 		else

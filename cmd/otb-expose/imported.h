@@ -9,7 +9,8 @@
  * bounds are the same. Both then stand under one head, and a point that has no other labels than the host knows is added
  * to the host's series: of what is cumulative by the increase since the producer's point before. So no page holds a
  * series twice. The same is done with points that go to the overflow series. For that the last points of such producers
- * are kept, PRODUCERS_PER_SERIES times as many as a metric may have series; further producers' points do not count.
+ * are kept, PRODUCERS_PER_SERIES times as many as a metric may have series; further producers' points do not count. They
+ * are kept beyond the TTL, while there is something that they have been added to and room for others.
  *
  * A point that contradicts what is known of its name (the type, the bounds of a histogram, or a sample's name that is
  * another metric's: foo_count of a gauge and of a histogram foo) does not count, which is said once for each name.
