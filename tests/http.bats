@@ -428,6 +428,32 @@ certificate() { # NAME
 	stop
 }
 
+@test "clients that take their pages slowly do not make all of them stay in memory" {
+	local i size
+	local -a open=()
+	serve --no-builtin --series 40000 -m 'counter k_total{k}'
+	seq 40000 | awk -v pad="$(printf '%200s' '' | tr ' ' x)" '{ printf "{\"k\":\"%s%d\"}\n", pad, $1 }' >&"$input"
+	await value_is otb_expose_lines_total 40000
+	size=$(get "$url/metrics" | wc -c)
+	for i in {1..16}; do
+		sleep 0.06 # so that it is another page
+		connect
+		open+=("$connection")
+		printf 'GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' >&"$connection"
+		[ "$(get "$url/healthz")" = ok ]
+	done
+	taken() {
+		cat <&"$1" 2>/dev/null | wc -c
+	}
+	# All that is in the kernel of the first, and all of the last.
+	[ "$(taken "${open[0]}")" -lt "$size" ]
+	[ "$(taken "${open[15]}")" -gt "$size" ]
+	for i in "${open[@]}"; do
+		exec {i}>&-
+	done
+	stop
+}
+
 @test "500 concurrent scrapes while records flow: every page whole, no record lost" {
 	local i size=1000000
 	local -a scrapers=()

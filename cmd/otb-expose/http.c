@@ -37,12 +37,20 @@ struct client {
 	struct client *next, *previous;
 	enum client_state state;
 	uint64_t deadline_ns;
+	uint64_t page; /* the number of the one it takes; 0: none */
 	int fd;
 };
 
 struct shared_page {
 	struct MHD_Response *response; /* NULL: none yet */
-	uint64_t made_ns;
+	uint64_t made_ns, number;
+};
+
+/* The memory of a page, which goes with the last connection that sends it. */
+struct held_page {
+	struct http_server *server;
+	char *bytes;
+	size_t size;
 };
 
 struct http_server {
@@ -54,6 +62,8 @@ struct http_server {
 	struct access access;
 	char *certificate, *key; /* PEM */
 	struct shared_page pages[FORMATS][ENCODINGS];
+	uint64_t n_pages;      /* made so far */
+	size_t held_bytes;     /* of all that are still there */
 	struct client clients; /* the ring's head */
 	unsigned int n_clients, clients_max;
 	uint64_t swept_ns, complained_ns;
@@ -82,6 +92,7 @@ static void client_enter(struct client *client, enum client_state state)
 	int seconds = state == CLIENT_ASKS ? HTTP_REQUEST_SECONDS : HTTP_ANSWER_SECONDS;
 
 	client->state = state;
+	client->page = 0;
 	client->deadline_ns = clock_monotonic_ns() + (uint64_t)seconds * SECOND_NS;
 }
 
@@ -109,6 +120,22 @@ static void clients_make_room(struct http_server *server)
 		client = client->next;
 	if (client != &server->clients)
 		client_end(server, client);
+}
+
+/* Each of those that take a page slowly may hold another one. Where that is too much, only the last pages go on. */
+static void clients_make_memory(struct http_server *server)
+{
+	struct client *client = server->clients.next;
+
+	if (server->held_bytes <= HTTP_HELD_MAX)
+		return;
+	while (client != &server->clients) {
+		struct client *next = client->next;
+
+		if (client->page && server->n_pages - client->page >= HTTP_HELD_PAGES)
+			client_end(server, client);
+		client = next;
+	}
 }
 
 static void clients_sweep(struct http_server *server)
@@ -222,16 +249,30 @@ static bool page_compress(struct page *page)
 	return done;
 }
 
-/* The response takes the page's memory over. NULL: no memory. */
-static struct MHD_Response *page_wrap(struct page *page, bool gzip)
+static void page_release(void *context)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(page->length, page->bytes, MHD_RESPMEM_MUST_FREE);
+	struct held_page *held = context;
+
+	held->server->held_bytes -= held->size;
+	free(held->bytes);
+	free(held);
+}
+
+/* The response takes the page's memory over. NULL: no memory. */
+static struct MHD_Response *page_wrap(struct http_server *server, struct page *page, bool gzip)
+{
+	struct held_page *held = malloc(sizeof(*held));
+	struct MHD_Response *response = held ? MHD_create_response_from_buffer_with_free_callback_cls(
+						       page->length, page->bytes, page_release, held)
+					     : NULL;
 
 	if (!response) {
+		free(held);
 		page_clear(page);
 		return NULL;
 	}
+	*held = (struct held_page){ server, page->bytes, page->capacity };
+	server->held_bytes += held->size;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page_media_type(page->format));
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
@@ -250,22 +291,24 @@ static struct MHD_Response *page_make(struct http_server *server, enum page_form
 		return NULL;
 	}
 	server->counts.last_seconds = (double)(clock_monotonic_ns() - began_ns) / (double)SECOND_NS;
-	return page_wrap(&page, gzip);
+	return page_wrap(server, &page, gzip);
 }
 
 /* The one that is shared at the moment, or a new one. Connections that still send the old one keep it. */
-static struct MHD_Response *page_get(struct http_server *server, enum page_format format, bool gzip)
+static const struct shared_page *page_get(struct http_server *server, enum page_format format, bool gzip)
 {
 	struct shared_page *page = &server->pages[format][gzip];
 	uint64_t shared_ns = PAGE_SHARED_MS * (SECOND_NS / 1000);
 
 	if (page->response && clock_monotonic_ns() - page->made_ns < shared_ns)
-		return page->response;
+		return page;
 	if (page->response)
 		MHD_destroy_response(page->response);
 	page->response = page_make(server, format, gzip);
 	page->made_ns = clock_monotonic_ns();
-	return page->response;
+	page->number = ++server->n_pages;
+	clients_make_memory(server);
+	return page;
 }
 
 static void pages_clear(struct http_server *server)
@@ -349,16 +392,17 @@ static const char *find_header(struct MHD_Connection *connection, const char *na
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result send_page(struct http_server *server, struct MHD_Connection *connection)
+static enum MHD_Result send_page(struct http_server *server, struct MHD_Connection *connection, struct client *client)
 {
 	enum page_format format = negotiate_format(find_header(connection, MHD_HTTP_HEADER_ACCEPT));
 	bool gzip = negotiate_gzip(find_header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
-	struct MHD_Response *response = page_get(server, format, gzip);
+	const struct shared_page *page = page_get(server, format, gzip);
 
-	if (!response)
+	if (!page->response)
 		return send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, type_text, "no memory for the page\n");
 	server->counts.scrapes++;
-	return MHD_queue_response(connection, MHD_HTTP_OK, response);
+	client->page = page->number;
+	return MHD_queue_response(connection, MHD_HTTP_OK, page->response);
 }
 
 static bool is_read(const char *method)
@@ -402,8 +446,8 @@ static bool names_host(struct MHD_Connection *connection, const char *version)
 	return n == 1 || (!n && !strcmp(version, MHD_HTTP_VERSION_1_0));
 }
 
-static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *connection, const char *target,
-			      const char *method)
+static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *connection, struct client *client,
+			      const char *target, const char *method)
 {
 	const char *path = path_of(target);
 	bool is_page = !strcmp(path, "/metrics"), is_health = !strcmp(path, "/healthz"), is_front = !strcmp(path, "/");
@@ -416,7 +460,7 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
 	if (!is_read(method))
 		return send_not_allowed(connection);
 	if (is_page)
-		return send_page(server, connection);
+		return send_page(server, connection, client);
 	return is_health ? send_text(connection, MHD_HTTP_OK, type_text, "ok\n")
 			 : send_text(connection, MHD_HTTP_OK, type_html, front_page);
 }
@@ -441,7 +485,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	client_turn(context, client, CLIENT_IS_ANSWERED);
 	if (!names_host(connection, version))
 		return send_text(connection, MHD_HTTP_BAD_REQUEST, type_text, "not without a Host, or with two\n");
-	return answer(context, connection, target, method);
+	return answer(context, connection, client, target, method);
 }
 
 /* ---- the library in our loop ---- */

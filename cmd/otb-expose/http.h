@@ -5,7 +5,8 @@
  * A page is made when it is asked for, in the format that the Accept header prefers, and shared by all that ask within
  * PAGE_SHARED_MS, so that many scrapers cost as much as few. What a client does or leaves undone holds up nobody else:
  * there is a limit on connections, on the size of what one sends, and on the time it may take. Where there are nearly as
- * many as there may be, a new one ends the one that has been waited for longest.
+ * many as there may be, a new one ends the one that has been waited for longest. Where pages that are being sent take too much
+ * memory, the connections that take older ones are ended.
  */
 #ifndef OTB_EXPOSE_HTTP_H
 #define OTB_EXPOSE_HTTP_H
@@ -21,6 +22,8 @@ enum {
 	HTTP_REQUEST_SECONDS = 30,    /* from the connection, or the answer before, to the whole request */
 	HTTP_ANSWER_SECONDS = 60,     /* to take the whole answer */
 	HTTP_REQUEST_MAX = 32 * 1024, /* bytes of a request's line and headers */
+	HTTP_HELD_MAX = 64 << 20,     /* bytes of pages that are being sent, */
+	HTTP_HELD_PAGES = 8,          /* or so many of them, if that is more */
 	PAGE_SHARED_MS = 50,
 };
 
