@@ -289,6 +289,17 @@ flatten_spans() {
 	[ "$(on_page 'g{job="bare"}')" = 4 ]
 }
 
+@test "a target for which there is no place is told of" {
+	for name in a b c b; do
+		resource=$(attribute service.name $name),$(attribute host.name $name)
+		metrics "$(counter c 1)"
+	done >lines
+	expose --no-builtin --series 2 <lines
+	[ "$(grep -c '^target_info' page)" = 2 ]
+	[ "$(on_page 'otb_expose_overflowed_values_total{metric="target_info"}')" = 1 ]
+	run ! grep -F 'target_info{otel_metric_overflow' page
+}
+
 @test "OpenMetrics has exemplars, the info and nothing that its parser refuses" {
 	python3 -c 'import prometheus_client' 2>/dev/null || skip 'no prometheus_client'
 	resource=$(attribute service.name cart),$(attribute host.name a)

@@ -541,8 +541,10 @@ void imported_set_target(struct imported *imported, const struct label_text *ide
 
 	if (!target)
 		target = add_target(imported, identity);
-	if (!target)
+	if (!target) {
+		imported->lost_targets++;
 		return;
+	}
 	target->seen_ns = imported->now_ns;
 	if (target->rendered && texts_equal(target->rendered, target->rendered_length, rendered))
 		return;

@@ -63,6 +63,7 @@ struct imported {
 	char **said; /* names of which a contradiction has been said */
 	unsigned int n_said;
 	uint64_t bad_values, expired;
+	uint64_t lost_targets; /* how often one came for which there was no place, and which is not told of */
 };
 
 /* The hosts' array becomes the imported metrics' own. After a change of rules it is set again: a family that contradicts

@@ -34,7 +34,8 @@ const struct metric_shape own_shapes[OWN_METRICS] = {
 	[OWN_OVERFLOWS] = {
 		.name = "otb_expose_overflowed_values_total",
 		.type = METRIC_COUNTER,
-		.help = "Values that went into the overflow series of their metric, which had no place for one more.",
+		.help = "Values that went into the overflow series of their metric, which had no place for one more; of "
+			"target_info, which has none, targets that are not in it.",
 		.labels = { "metric" },
 	},
 	[OWN_EXPIRED] = {
@@ -96,6 +97,14 @@ static void update_overflow(struct own *own, struct metric *metric)
 	metric->overflow_count = 0;
 }
 
+/* A target has no overflow series: all of them together are none. */
+static void update_targets(struct own *own, const struct imported *imported)
+{
+	if (imported->lost_targets)
+		raise(own, OWN_OVERFLOWS, imported_target_shape.name, imported->lost_targets,
+		      &own->totals[OWN_OVERFLOWS]);
+}
+
 /* By metric, where there is something to say. Returns how many series there are. */
 static double update_series(struct own *own, const struct rules *rules, const struct imported *imported)
 {
@@ -125,6 +134,7 @@ void own_update(struct own *own, const struct reader *reader, const struct rules
 	raise(own, OWN_BAD_VALUES, "", rules->bad_values + imported->bad_values, &own->totals[OWN_BAD_VALUES]);
 	raise(own, OWN_EXPIRED, "", rules->expired + imported->expired, &own->totals[OWN_EXPIRED]);
 	set(own, OWN_SERIES, "", update_series(own, rules, imported));
+	update_targets(own, imported);
 	if (own->has_file) {
 		raise(own, OWN_RELOADS, "done", own->reloads, &own->totals[OWN_RELOADS]);
 		raise(own, OWN_RELOADS, "failed", own->failed_reloads, &own->said_failed_reloads);
