@@ -371,8 +371,10 @@ static bool read_counts(struct rules *rules, const struct record_view *record, c
 	return true;
 }
 
+enum { LABEL_SPACE = RULE_LABEL_MAX + 1 }; /* what is cleaned has a NUL behind it */
+
 struct label_space {
-	char bytes[METRIC_LABELS_MAX][RULE_LABEL_MAX];
+	char bytes[METRIC_LABELS_MAX][LABEL_SPACE];
 };
 
 /* Writes the replacement, with what the groups matched, into `space`; returns its length. */
@@ -402,20 +404,19 @@ static size_t rewrite(const struct rule_label *label, const struct label_text *t
 }
 
 /* A pattern sees bytes, and may have cut a character. */
-static struct label_text rewrite_label(const struct rule_label *label, struct label_text text,
-				       char space[RULE_LABEL_MAX])
+static struct label_text rewrite_label(const struct rule_label *label, struct label_text text, char space[LABEL_SPACE])
 {
 	regmatch_t groups[RULE_GROUPS] = { { .rm_so = 0, .rm_eo = (regoff_t)text.length } };
 	char written[RULE_LABEL_MAX];
 
 	if (regexec(label->pattern, text.bytes, RULE_GROUPS, groups, REG_STARTEND))
 		return text;
-	return (struct label_text){ space, utf8_clean(space, RULE_LABEL_MAX, written,
-						      rewrite(label, &text, groups, written)) };
+	return (struct label_text){ space,
+				    utf8_clean(space, LABEL_SPACE, written, rewrite(label, &text, groups, written)) };
 }
 
 /* \u0000 is legal in JSON, and the end of the page to some of its readers. */
-static struct label_text without_nul(struct label_text text, char space[RULE_LABEL_MAX])
+static struct label_text without_nul(struct label_text text, char space[LABEL_SPACE])
 {
 	if (!memchr(text.bytes, '\0', text.length))
 		return text;
@@ -426,7 +427,7 @@ static struct label_text without_nul(struct label_text text, char space[RULE_LAB
 }
 
 static struct label_text read_label(const struct record_view *record, const struct rule_label *label,
-				    char space[RULE_LABEL_MAX])
+				    char space[LABEL_SPACE])
 {
 	const struct json_value *value;
 	struct label_text text = { "", 0 };

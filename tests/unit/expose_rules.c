@@ -236,17 +236,18 @@ static void test_cases(void)
 /* A label is cut at a character, before it is rewritten and after. */
 static void test_long_labels(void)
 {
-	static const char *const texts[] = { "counter a_total{k}", "counter b_total{k =~ \"(.*)\" -> 'x\\1'}" };
+	static const char *const texts[] = { "counter a_total{k}", "counter b_total{k =~ \"(.*)\" -> 'x\\1'}",
+					     "counter c_total{k =~ \"(.*)\" -> '\\1'}" };
 	char line[2 * RULE_LABEL_MAX + 64], expected[4 * RULE_LABEL_MAX], two[RULE_LABEL_MAX + 1] = "";
 	struct rules rules;
 
 	for (int i = 0; i < RULE_LABEL_MAX / 2; i++)
 		memcpy(two + 2 * i, "\xc3\xa9", 3);
-	check(open_texts(&rules, texts, 2) == EXIT_DONE, "two rules");
+	check(open_texts(&rules, texts, 3) == EXIT_DONE, "three rules");
 	snprintf(line, sizeof(line), "{\"k\":\"%s%s\"}", two, two);
 	apply(&rules, line);
-	snprintf(expected, sizeof(expected), "a_total{k=\"%s\"} 1\nb_total{k=\"x%.*s\"} 1\n", two, RULE_LABEL_MAX - 2,
-		 two);
+	snprintf(expected, sizeof(expected), "a_total{k=\"%s\"} 1\nb_total{k=\"x%.*s\"} 1\nc_total{k=\"%s\"} 1\n", two,
+		 RULE_LABEL_MAX - 2, two, two);
 	check_samples(&rules, "labels have at most 1024 bytes", expected);
 	rules_close(&rules);
 }
