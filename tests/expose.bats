@@ -1105,6 +1105,8 @@ rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a
 		c_total{k="nan"} NaN
 		c_total{k="inf"} +Inf
 		c_total{k="minus"} -5
+		c_total{k="twice"} 1e308
+		c_total{k="twice"} 1e308
 		c_total{k="good"} 3
 		# TYPE h histogram
 		h_bucket{k="a",le="1"} 1
@@ -1121,6 +1123,7 @@ rpc_${kind}_call_duration_seconds_bucket{rpc_system_name=\"grpc\",rpc_method=\"a
 	lint x.prom
 	for k in nan inf minus; do [ "$(value x.prom "c_total{k=\"$k\"}")" = 1 ]; done
 	[ "$(value x.prom 'c_total{k="good"}')" = 4 ]
+	[ "$(value x.prom 'c_total{k="twice"}')" = 1e+308 ]
 	[ "$(value x.prom 'h_sum{k="a"}')" = 0 ]
 	[ "$(value x.prom 'h_sum{k="b"}')" = 0.5 ]
 	printf '# TYPE c_total counter\nc_total{k="x",k="y"} 5\n' >x.prom

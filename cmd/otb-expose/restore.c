@@ -206,10 +206,13 @@ static void change_count(const struct family *family, uint64_t *count, uint64_t 
 
 static void change_value(const struct family *family, struct series *series, double value)
 {
-	series->value += family->restore->mode == RESTORE_TAKE_BACK ? -value : value;
+	double changed = series->value + (family->restore->mode == RESTORE_TAKE_BACK ? -value : value);
+
+	/* Lines that stand twice in a file of somebody else's. */
+	if (!isfinite(changed))
+		return;
 	/* What was added was rounded. */
-	if (family->metric->shape->type == METRIC_COUNTER && series->value < 0)
-		series->value = 0;
+	series->value = family->metric->shape->type == METRIC_COUNTER && changed < 0 ? 0 : changed;
 }
 
 static void change_series(const struct family *family, struct series *series, const struct sample *sample)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pages that are read again. Of any bytes: nothing bad happens, and what became of them is a page that, read again into
- * metrics that hold nothing, makes the same page.
+ * Pages that are read again, and taken back. Of any bytes: nothing bad happens, and what became of them is a page that, read
+ * again into metrics that hold nothing, makes the same page.
  */
 #include "cmd/otb-expose/restore.h"
 
@@ -34,7 +34,7 @@ static void require(bool condition)
 static void make(const char *bytes, size_t length, struct page *page)
 {
 	struct metric metrics[METRICS], *list[METRICS];
-	const struct restore restore = { "fuzz", list, METRICS, &constant, 1 };
+	struct restore restore = { "fuzz", list, METRICS, &constant, 1, RESTORE_ADD };
 
 	for (unsigned int i = 0; i < METRICS; i++) {
 		require(!metric_open(&metrics[i], &shapes[i], SERIES_MAX));
@@ -43,8 +43,12 @@ static void make(const char *bytes, size_t length, struct page *page)
 	restore_page(&restore, bytes, length);
 	for (unsigned int i = 0; i < METRICS; i++) {
 		page_add_metric(page, &metrics[i], &constant, 1);
-		metric_close(&metrics[i]);
+		metric_clear_values(&metrics[i]);
 	}
+	restore.mode = RESTORE_TAKE_BACK;
+	restore_page(&restore, bytes, length);
+	for (unsigned int i = 0; i < METRICS; i++)
+		metric_close(&metrics[i]);
 	require(!page->failed);
 }
 
