@@ -20,6 +20,8 @@ enum {
 
 const volatile struct trace_header_name header_names[FOUND_MAX];
 const volatile __u64 header_lengths; /* bit n: one of the names has n bytes */
+/* Where each header of --header is found: one that is looked for anyway is found there. */
+const volatile __u32 headers_wanted[TRACE_HEADERS_MAX];
 
 /* Which of the wanted headers a name is; FOUND_MAX: none. */
 static __always_inline __u32 header_match(const char *name, __u32 length)
@@ -413,9 +415,12 @@ static __always_inline void headers_want(struct scratch *scratch)
 		text_want(scratch, TEXT_TRACESTATE, &scratch->found[FOUND_TRACESTATE].text);
 	if (header_is_found(scratch, FOUND_USER_AGENT))
 		text_want(scratch, TEXT_USER_AGENT, &scratch->found[FOUND_USER_AGENT].text);
-	for (__u32 i = 0; i < TRACE_HEADERS_MAX; i++)
-		if (header_is_found(scratch, FOUND_WANTED + i))
-			text_want(scratch, TEXT_HEADER + i, &scratch->found[FOUND_WANTED + i].text);
+	for (__u32 i = 0; i < TRACE_HEADERS_MAX; i++) {
+		__u32 header = headers_wanted[i];
+
+		if (header < FOUND_MAX && header_is_found(scratch, header))
+			text_want(scratch, TEXT_HEADER + i, &scratch->found[header].text);
+	}
 }
 
 #endif

@@ -47,6 +47,31 @@ teardown() {
 	served 1.27 pie-stripped h2 --forgets /end/wait
 }
 
+# ---- headers that are asked for ----
+
+@test "--header shows a header that is looked for anyway, too" {
+	local parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	target_build reborn 1.27 static-stripped
+	proc_start reborn - "$TARGET" && proc_read reborn
+	tracer_start otb-trace -p "${PROC_PID[reborn]}" -j --header User-Agent --header traceparent --header x-b3-sampled \
+		--header X-Own
+	curl -sS -A me -H "traceparent: $parent" -H 'X-B3-Sampled: 1' -H 'X-Own: mine' "http://${REPLY##* }/"
+	proc_end reborn
+	tracer_wait
+	run jq -c 'select(.event == "span") | [.parent_source, .user_agent_original, .http_request_header_user_agent,
+		.http_request_header_traceparent, .http_request_header_x_b3_sampled, .http_request_header_x_own]' "$TRACER_OUT"
+	[ "$output" = "[\"traceparent\",\"me\",\"me\",\"$parent\",\"1\",\"mine\"]" ]
+}
+
+@test "no two fields of one name: --header twice, and with --label" {
+	run -2 timeout 10 "$TRACER_BUILD/otb-trace" --all --header x-a --header X-A
+	[[ $output = *'--header: a second'* ]]
+	run -2 timeout 10 "$TRACER_BUILD/otb-trace" --all --header x-a --header x_a
+	[[ $output = *'--header: a second'* ]]
+	run -2 timeout 10 "$TRACER_BUILD/otb-trace" --all --label http_request_header_x_a=b --header x-a
+	[[ $output = *'--label: '* ]]
+}
+
 # ---- a large program that nobody here built ----
 
 prometheus_start() {

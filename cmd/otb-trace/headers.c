@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 static __u64 set_name(struct trace_header_name *name, const char *text)
 {
@@ -18,25 +19,34 @@ static __u64 set_name(struct trace_header_name *name, const char *text)
 	return UINT64_C(1) << length;
 }
 
-__u64 headers_name(struct trace_header_name *names, const char *const *wanted, unsigned int n)
+static const char *const known[FOUND_WANTED] = {
+	[FOUND_TRACEPARENT] = "traceparent",  [FOUND_TRACESTATE] = "tracestate",  [FOUND_B3] = "b3",
+	[FOUND_B3_TRACE_ID] = "x-b3-traceid", [FOUND_B3_SPAN_ID] = "x-b3-spanid", [FOUND_B3_SAMPLED] = "x-b3-sampled",
+	[FOUND_B3_FLAGS] = "x-b3-flags",      [FOUND_USER_AGENT] = "user-agent",  [FOUND_PATH] = ":path",
+	[FOUND_AUTHORITY] = ":authority",
+};
+
+/* The kernel side takes a header for the first that has its name. */
+static unsigned int place_of(const char *name, unsigned int otherwise)
 {
-	static const char *const known[FOUND_WANTED] = {
-		[FOUND_TRACEPARENT] = "traceparent",
-		[FOUND_TRACESTATE] = "tracestate",
-		[FOUND_B3] = "b3",
-		[FOUND_B3_TRACE_ID] = "x-b3-traceid",
-		[FOUND_B3_SPAN_ID] = "x-b3-spanid",
-		[FOUND_B3_SAMPLED] = "x-b3-sampled",
-		[FOUND_B3_FLAGS] = "x-b3-flags",
-		[FOUND_USER_AGENT] = "user-agent",
-		[FOUND_PATH] = ":path",
-		[FOUND_AUTHORITY] = ":authority",
-	};
+	for (unsigned int i = 0; i < FOUND_WANTED; i++)
+		if (!strcasecmp(known[i], name))
+			return i;
+	return otherwise;
+}
+
+__u64 headers_name(struct trace_header_name names[FOUND_MAX], __u32 places[TRACE_HEADERS_MAX],
+		   const char *const *wanted, unsigned int n)
+{
 	__u64 lengths = 0;
 
 	for (unsigned int i = 0; i < FOUND_WANTED; i++)
 		lengths |= set_name(&names[i], known[i]);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < TRACE_HEADERS_MAX; i++)
+		places[i] = FOUND_WANTED + i;
+	for (unsigned int i = 0; i < n; i++) {
 		lengths |= set_name(&names[FOUND_WANTED + i], wanted[i]);
+		places[i] = place_of(wanted[i], FOUND_WANTED + i);
+	}
 	return lengths;
 }

@@ -243,8 +243,9 @@ static void configure(struct trace *tool)
 
 	memcpy((void *)&bpf->rodata->options, &wanted, sizeof(wanted));
 	bpf->rodata->all_execs = !options->cli.n_pids;
-	bpf->rodata->header_lengths = headers_name((struct trace_header_name *)bpf->rodata->header_names,
-						   options->headers, options->n_headers);
+	bpf->rodata->header_lengths =
+		headers_name((struct trace_header_name *)bpf->rodata->header_names,
+			     (__u32 *)bpf->rodata->headers_wanted, options->headers, options->n_headers);
 	metrics_name(bpf->rodata->metric_methods, bpf->rodata->metric_bounds);
 	if (!options->wants_metrics)
 		bpf_map__set_max_entries(bpf->maps.metrics, 1);

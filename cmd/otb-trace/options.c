@@ -80,11 +80,14 @@ static void add_header(struct options *options, const char *name, const struct a
 	if (!length || length >= TRACE_HEADER_NAME_SIZE ||
 	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != length)
 		cli_refuse(state, "header", name, "the name of a header");
-	options->headers[options->n_headers++] = name;
 	prefix = snprintf(field, HEADER_FIELD_SIZE, "http_request_header_");
 	for (size_t i = 0; i <= length; i++)
 		field[(size_t)prefix + i] =
 			name[i] == '-' || name[i] == '.' ? '_' : (char)tolower((unsigned char)name[i]);
+	for (unsigned int i = 0; i < options->n_headers; i++)
+		if (!strcmp(options->header_fields[i], field))
+			argp_error(state, "--header: a second '%s'", field);
+	options->headers[options->n_headers++] = name;
 }
 
 static void set_ratio(struct options *options, const char *arg, const struct argp_state *state)
@@ -118,6 +121,9 @@ static void check(const struct options *options, const struct argp_state *state)
 		argp_error(state, "which programs? Give --pid, --exe or --all");
 	if (ways > 1)
 		argp_error(state, "--pid, --exe and --all do not go together");
+	for (unsigned int i = 0; i < options->n_headers; i++)
+		if (cli_has_label(&options->cli, options->header_fields[i]))
+			argp_error(state, "--label: the records have a field '%s' already", options->header_fields[i]);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)

@@ -105,14 +105,6 @@ static bool value_is(const struct view *view, enum known known, const char *text
 	return value->type == VALUE_STRING && key_is(view->text, value, text);
 }
 
-static bool is_label(const struct cli *cli, const char *name)
-{
-	for (unsigned int i = 0; i < cli->n_labels; i++)
-		if (!strcmp(cli->labels[i].name, name))
-			return true;
-	return false;
-}
-
 /* ---- writing ---- */
 
 /* A string as the record has it, escapes and all. */
@@ -193,7 +185,7 @@ static void add_attributes(struct buffer *line, const struct view *view, const s
 		const struct member *member = &view->members[i];
 
 		snprintf(name, sizeof(name), "%.*s", (int)member->key.length, view->text + member->key.start);
-		if (is_label(cli, name) != labels)
+		if (cli_has_label(cli, name) != labels)
 			continue;
 		if (!strncmp(name, header_prefix, strlen(header_prefix)))
 			add_header(line, name + strlen(header_prefix), view->text, &member->value, is_first);

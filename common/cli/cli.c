@@ -109,6 +109,14 @@ static bool name_is_taken(const struct cli *cli, const char *name)
 	return false;
 }
 
+bool cli_has_label(const struct cli *cli, const char *name)
+{
+	for (unsigned int i = 0; i < cli->n_labels; i++)
+		if (!strcmp(cli->labels[i].name, name))
+			return true;
+	return false;
+}
+
 static void add_label(struct cli *cli, char *text, const struct argp_state *state)
 {
 	char *equals = strchr(text, '=');
@@ -121,9 +129,8 @@ static void add_label(struct cli *cli, char *text, const struct argp_state *stat
 	if (cli->n_labels == CLI_LABELS_MAX)
 		argp_error(state, "--label: more than %d labels", CLI_LABELS_MAX);
 	*equals = '\0';
-	for (unsigned int i = 0; i < cli->n_labels; i++)
-		if (!strcmp(cli->labels[i].name, text))
-			argp_error(state, "--label: a second '%s'", text);
+	if (cli_has_label(cli, text))
+		argp_error(state, "--label: a second '%s'", text);
 	if (name_is_taken(cli, text))
 		argp_error(state, "--label: the records have a field '%s' already", text);
 	cli->labels[cli->n_labels++] = (struct cli_label){ text, equals + 1 };

@@ -83,4 +83,7 @@ void cli_refuse(const struct argp_state *state, const char *option, const char *
 /* The same for an argument that is no option, where the tool takes none. */
 void cli_refuse_argument(const struct argp_state *state, const char *argument) __attribute__((noreturn));
 
+/* Whether there is a --label of this name. */
+bool cli_has_label(const struct cli *cli, const char *name);
+
 #endif
