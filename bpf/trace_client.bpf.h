@@ -17,7 +17,9 @@ static __always_inline void url_want(const struct place *place, struct scratch *
 
 	text_want_field(scratch, TEXT_SCHEME, url, binary->url_scheme);
 	text_want_field(scratch, TEXT_HOST, url, binary->url_host);
-	if (!path.length)
+	if (path.length)
+		scratch->open.span.flags |= SPAN_RAW_PATH;
+	else
 		path = field_read_string(url, binary->url_path);
 	text_want(scratch, TEXT_PATH, &path);
 	if (options.wants_query)

@@ -105,7 +105,7 @@ parents() {
 
 CALLS='
 map(select(.event == "call")) as $calls
-| if ($calls | length) < 18 then ["calls", ($calls | length)] else empty end,
+| if ($calls | length) < 20 then ["calls", ($calls | length)] else empty end,
   # The call in the middle of which something panicked is not in the log.
   if ($clients | length) != ($calls | length) + 1 then ["client spans", ($clients | length)] else empty end,
   ($client.panicked[0] | if .http_response_status_code or .error_type then ["panicked", .] else empty end),
@@ -113,7 +113,10 @@ map(select(.event == "call")) as $calls
 	| if ($found | length) != 1 then [$c.id, "spans", ($found | length)] else
 		(if .parent_source != "new" or .parent_span_id then [$c.id, "parent", .] else empty end),
 		(if .http_request_method != $c.method then [$c.id, "method", .] else empty end),
-		(if .url_full != $c.url then [$c.id, "url", .url_full, $c.url] else empty end),
+		(if $c.id == "longer" then
+			if .truncated == "url_full" and (.url_full | length) > 500 and (.url_full as $u | $c.url | startswith($u))
+				then empty else [$c.id, "url", .truncated, .url_full] end
+		elif .url_full != $c.url or .truncated then [$c.id, "url", .url_full, $c.url] else empty end),
 		(if .url_query then [$c.id, "query", .] else empty end),
 		(if "http://\(.server_address):\(.server_port)" != ($c.url | split("/")[:3] | join("/"))
 			then [$c.id, "address", .] else empty end),

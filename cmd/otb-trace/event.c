@@ -286,11 +286,12 @@ static void add_client(struct record *record, const struct span *span)
 	const struct span_text *scheme = &span->texts[TEXT_SCHEME], *host = &span->texts[TEXT_HOST],
 			       *path = &span->texts[TEXT_PATH];
 	char url[URL_SIZE];
+	size_t length = url_full(scheme->data, scheme->length, host->data, host->length, path->data, path->length,
+				 event->flags & SPAN_RAW_PATH, url);
 
 	add_method(record, span);
 	add_span_text(record, "url_query", span, TEXT_QUERY);
-	if (url_full(scheme->data, scheme->length, host->data, host->length, path->data, path->length, url))
-		record_add_text(record, "url_full", url);
+	add_part(record, "url_full", url, length, length && (host->cut || path->cut));
 	span_add_server_address(record, span, scheme->data, scheme->length);
 	if (!(event->flags & SPAN_HAS_STATUS))
 		return;

@@ -2,7 +2,6 @@
 #include "cmd/otb-trace/url.h"
 
 #include <arpa/inet.h>
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -200,7 +199,7 @@ static bool is_path_byte(char c)
 	       (c && strchr("/-._~!$&'()*+,;=:@", c));
 }
 
-static void write_path(struct writer *writer, const char *path, size_t length)
+static void write_path(struct writer *writer, const char *path, size_t length, bool is_raw)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	bool fits = true;
@@ -211,7 +210,7 @@ static void write_path(struct writer *writer, const char *path, size_t length)
 
 		if (is_path_byte(path[i])) {
 			fits = write_bytes(writer, path + i, 1);
-		} else if (c == '%' && length - i > 2 && is_hex(path[i + 1]) && is_hex(path[i + 2])) {
+		} else if (is_raw && c == '%' && length - i > 2 && is_hex(path[i + 1]) && is_hex(path[i + 2])) {
 			fits = write_bytes(writer, path + i, 3);
 			i += 2;
 		} else {
@@ -234,7 +233,7 @@ static bool is_scheme(const char *text, size_t length)
 }
 
 size_t url_full(const char *scheme, size_t scheme_length, const char *host, size_t host_length, const char *path,
-		size_t path_length, char url[URL_SIZE])
+		size_t path_length, bool is_raw, char url[URL_SIZE])
 {
 	struct writer writer = { .out = url, .capacity = URL_SIZE - 1 };
 	struct authority parts;
@@ -250,7 +249,7 @@ size_t url_full(const char *scheme, size_t scheme_length, const char *host, size
 	write_bytes(&writer, host, host_length);
 	if (!path_length || *path != '/')
 		write_bytes(&writer, "/", 1);
-	write_path(&writer, path, path_length);
+	write_path(&writer, path, path_length, is_raw);
 	url[writer.length] = '\0';
 	return writer.length;
 }

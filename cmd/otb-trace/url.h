@@ -7,6 +7,7 @@
 #ifndef OTB_TRACE_URL_H
 #define OTB_TRACE_URL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { URL_SIZE = 2048 };
@@ -27,10 +28,10 @@ struct address address_of_authority(const char *authority, size_t length, const 
 struct address address_of_peer(const char *peer, size_t length);
 
 /* url.full of a client's request: "scheme://host/path", without user information, query and fragment. `path` is Go's
- * URL.Path, or RawPath where that is set: bytes that a path cannot have are percent-encoded, an escape stays. Returns the
- * length, and writes a NUL behind it; cut where there is no room, but not within an escape. 0: scheme or host is missing
- * or none. */
+ * URL.Path, or RawPath where that is set: then `is_raw`, and an escape stays. Bytes that a path cannot have are
+ * percent-encoded. Returns the length, and writes a NUL behind it; cut where there is no room, but not within an escape.
+ * 0: scheme or host is missing or none. */
 size_t url_full(const char *scheme, size_t scheme_length, const char *host, size_t host_length, const char *path,
-		size_t path_length, char url[URL_SIZE]);
+		size_t path_length, bool is_raw, char url[URL_SIZE]);
 
 #endif

@@ -47,8 +47,8 @@ static void require_address(struct address address, const struct text *text)
 static void check_url(const struct text *scheme, const struct text *host, const struct text *path)
 {
 	char url[URL_SIZE], again[URL_SIZE];
-	size_t length =
-		url_full(scheme->bytes, scheme->length, host->bytes, host->length, path->bytes, path->length, url);
+	size_t length = url_full(scheme->bytes, scheme->length, host->bytes, host->length, path->bytes, path->length,
+				 true, url);
 	const char *authority = length ? strstr(url, "://") + 3 : NULL, *slash;
 
 	require(length == strlen(url) && length < URL_SIZE);
@@ -60,7 +60,7 @@ static void check_url(const struct text *scheme, const struct text *host, const 
 		return;
 	require(!memchr(authority, '@', (size_t)(slash - authority)) && !strpbrk(url, "?#\n \""));
 	require(url_full(scheme->bytes, scheme->length, authority, (size_t)(slash - authority), slash, strlen(slash),
-			 again) == length &&
+			 true, again) == length &&
 		!strcmp(url, again));
 }
 

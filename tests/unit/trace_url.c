@@ -153,17 +153,20 @@ static void test_addresses(void)
 
 static void test_urls(void)
 {
+	char url[URL_SIZE];
+
 	for (size_t i = 0; i < COUNT(urls); i++) {
 		char *scheme = copy_of(urls[i].scheme), *host = copy_of(urls[i].host), *path = copy_of(urls[i].path);
-		char url[URL_SIZE];
 		size_t length = url_full(scheme, strlen(urls[i].scheme), host, strlen(urls[i].host), path,
-					 strlen(urls[i].path), url);
+					 strlen(urls[i].path), true, url);
 
 		check(length == strlen(urls[i].url) && !strcmp(url, urls[i].url), "'%s', not '%s'", urls[i].url, url);
 		free(scheme);
 		free(host);
 		free(path);
 	}
+	url_full("http", 4, "h", 1, "/a%2Fb%zz%4", 11, false, url);
+	check(!strcmp(url, "http://h/a%252Fb%25zz%254"), "a decoded path has no escapes: '%s'", url);
 }
 
 static void test_long_urls(void)
@@ -173,18 +176,19 @@ static void test_long_urls(void)
 	bool is_good = true;
 
 	memset(path, 'a', sizeof(path));
-	check(url_full("http", 4, "h", 1, path, sizeof(path), url) == URL_SIZE - 1 && strlen(url) == URL_SIZE - 1,
+	check(url_full("http", 4, "h", 1, path, sizeof(path), true, url) == URL_SIZE - 1 && strlen(url) == URL_SIZE - 1,
 	      "a long path is cut");
 	memset(path, ' ', sizeof(path));
 	for (size_t i = 0; i < 3; i++) {
 		char host[] = "hhh";
-		size_t length = url_full("http", 4, host, i + 1, path, sizeof(path), url);
+		size_t length = url_full("http", 4, host, i + 1, path, sizeof(path), true, url);
 
 		is_good &= length > URL_SIZE - 4 && length < URL_SIZE && !strcmp(url + length - 3, "%20");
 	}
 	check(is_good, "but not within an escape");
 	memset(path, 'h', sizeof(path));
-	check(!url_full("http", 4, path, sizeof(path), "/", 1, url) && !*url, "a host that is too long gives no URL");
+	check(!url_full("http", 4, path, sizeof(path), "/", 1, true, url) && !*url,
+	      "a host that is too long gives no URL");
 }
 
 int main(void)

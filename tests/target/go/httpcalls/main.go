@@ -164,6 +164,9 @@ func (c *caller) describe() {
 	}
 	c.do(r)
 	c.call("long", http.MethodGet, "/"+strings.Repeat("x", 300))
+	c.call("longer", http.MethodGet, "/"+strings.Repeat("x", 600))
+	// Its path has a percent sign, and what would be an escape.
+	c.call("percent", http.MethodGet, "/100%2541")
 }
 
 // What can become of a call.
