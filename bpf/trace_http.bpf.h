@@ -337,14 +337,17 @@ int http_recover(GO_CONTEXT *ctx)
 	struct trace_span_key key;
 	struct open_span *open;
 	struct place place;
+	bool is_panicking;
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
 	key = span_key(&place, g, SLOT_SERVER);
 	open = bpf_map_lookup_elem(&spans, &key);
-	if (open && open->span.protocol == TRACE_HTTP1)
-		goroutine_abandon(&place, g);
-	else if (go_read_u64(g + G_PANIC))
+	is_panicking = go_read_u64(g + G_PANIC);
+	/* A handler that has its connection now has recovered from what it was marked for. */
+	if (open && !is_panicking)
+		open->span.flags &= ~SPAN_PANICKED;
+	if (is_panicking || (open && open->span.protocol == TRACE_HTTP1))
 		goroutine_abandon(&place, g);
 	return 0;
 }

@@ -28,6 +28,7 @@ ENDS='
 	elif $s.duration_ns < .end_ns - .start_ns then [.id, "duration", .ending, $s.duration_ns]
 	elif ($s.http_response_status_code != null) != (.ending == "returned" or .ending == "recovered")
 		then [.id, "status", .ending, $s.http_response_status_code]
+	elif ($s.error_type == "panic") != (.ending == "panicked") then [.id, "error", .ending, $s.error_type]
 	else empty end)
 '
 
