@@ -177,6 +177,19 @@ calls_traced() {
 	calls_traced 1.27
 }
 
+@test "a process that is named twice is traced once" {
+	local spans
+	target_build httpcalls 1.27 static
+	proc_start calls - "$TARGET" -log "$BATS_TEST_TMPDIR/calls.log" && proc_read calls
+	tracer_start otb-trace --pid "${PROC_PID[calls]}" --pid "${PROC_PID[calls]}" --header x-test-id -j
+	server_end calls
+	tracer_wait
+	[ "$TRACER_STATUS" -eq 0 ]
+	# That in which something panicked is in no log.
+	spans=$(grep -c '"event":"span"' "$TRACER_OUT")
+	[ "$spans" -eq $(($(grep -c '"event":"call"' "$BATS_TEST_TMPDIR/calls.log") + 1)) ]
+}
+
 # ---- sampling ----
 
 # Of every request all calls, or none, and none is a root of its own.

@@ -143,6 +143,10 @@ static void add_pid(struct cli *cli, const char *text, const struct argp_state *
 	/* PID_MAX_LIMIT, include/linux/threads.h */
 	if (!parse_uint(text, 1, 4 * 1024 * 1024, &pid))
 		cli_refuse(state, "pid", text, "a process id");
+	/* Probes that are there twice tell everything twice. */
+	for (unsigned int i = 0; i < cli->n_pids; i++)
+		if (cli->pids[i] == (pid_t)pid)
+			return;
 	if (cli->n_pids == CLI_PIDS_MAX)
 		argp_error(state, "--pid: more than %d processes", CLI_PIDS_MAX);
 	cli->pids[cli->n_pids++] = (pid_t)pid;
