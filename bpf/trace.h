@@ -38,7 +38,8 @@ enum trace_probe {
 	PROBE_GRPC_STREAM,        /* (*ClientConn).NewStream */
 	PROBE_GRPC_ATTEMPT,       /* (*clientStream).newAttemptLocked */
 	PROBE_GRPC_CLIENT,        /* (*http2Client).NewStream */
-	PROBE_SQL_QUERY,          /* database/sql.(*DB).queryDC */
+	PROBE_SQL_CALL,           /* database/sql.(*DB).QueryContext and ExecContext */
+	PROBE_SQL_QUERY,          /* (*DB).queryDC */
 	PROBE_SQL_EXEC,           /* (*DB).execDC */
 	PROBE_SQL_PREPARED,       /* (*Stmt).QueryContext and ExecContext */
 	PROBE_SQL_PREPARED_QUERY, /* rowsiFromStatement */

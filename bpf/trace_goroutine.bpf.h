@@ -73,7 +73,7 @@ int new_goroutine(GO_CONTEXT *ctx)
 /* ---- the parent of a client's span ---- */
 
 /* The innermost client span that a goroutine is in, of other slots than this one: a driver of a database may speak
- * HTTP. */
+ * HTTP. One that has ended, and waits for what may come of it, is around nothing. */
 static __always_inline const struct open_span *outer_span_find(const struct place *place, __u64 g, enum span_slot slot)
 {
 	const struct open_span *innermost = NULL;
@@ -85,7 +85,7 @@ static __always_inline const struct open_span *outer_span_find(const struct plac
 		if (i == slot)
 			continue;
 		open = bpf_map_lookup_elem(&spans, &key);
-		if (open && (!innermost || open->span.start_ns > innermost->span.start_ns))
+		if (open && !open->span.end_ns && (!innermost || open->span.start_ns > innermost->span.start_ns))
 			innermost = open;
 	}
 	return innermost;

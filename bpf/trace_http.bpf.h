@@ -236,6 +236,8 @@ static __always_inline void server_end(const struct place *place, __u64 g, __u64
 	open->span.flags &= ~SPAN_PANICKED; /* it was recovered */
 	route_add(place, open);
 	span_close(place, &key, open);
+	if (place->binary->sites[PROBE_SQL_RELEASE_POOL])
+		span_abandon(place, g, SLOT_SQL);
 }
 
 /* From 1.27 on, (*responseWriterState).writeHeader: the earliest place at which a handler is known to have been found. */

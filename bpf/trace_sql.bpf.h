@@ -6,7 +6,8 @@
  * database/sql tries again, since its connection was a bad one, is still one call, as the semantic conventions want it
  * (docs/db/database-spans.md: "with all retries"), and its error is that of the last attempt. Nothing is called between
  * the last attempt and the return, so a span whose attempt has failed for a bad connection waits with its end noted: for
- * the next attempt, or else for the next call, the request's or the goroutine's end, which tell it as it is.
+ * the next attempt, or else for the next call, the request's or the goroutine's end, which tell it as it is. Where the
+ * next call begins is seen, for it may be of the same text.
  *
  * Signatures and the order of calls: go-rpc.md 6, database/sql/sql.go, the same in Go 1.17 to 1.27. The release functions
  * are called as method values, so they are those called *-fm, whose only argument is the error.
@@ -99,6 +100,18 @@ static __always_inline void sql_text_begin(GO_CONTEXT *ctx, enum trace_probe pro
 	if (bpf_map_lookup_elem(&statements, &key))
 		bpf_map_delete_elem(&statements, &key);
 	sql_begin(&place, GO_G(ctx), text->data, text, go_read_u64(conn + DRIVER_CONN_CI));
+}
+
+/* (*DB).QueryContext and ExecContext, which are what tries a text again: the call before this one has got no other
+ * connection. */
+SEC("uprobe")
+int sql_call(GO_CONTEXT *ctx)
+{
+	struct place place;
+
+	if (!go_stack_grows(ctx) && place_find(ctx, &place))
+		span_abandon(&place, GO_G(ctx), SLOT_SQL);
+	return 0;
 }
 
 /* queryDC(db, ctx, txctx, dc, releaseConn, query, args) */

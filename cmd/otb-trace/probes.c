@@ -45,6 +45,8 @@ static const struct probe_function probe_functions[] = {
 	{ PROBE_GRPC_STREAM, GRPC "(*ClientConn).NewStream" },
 	{ PROBE_GRPC_ATTEMPT, GRPC "(*clientStream).newAttemptLocked" },
 	{ PROBE_GRPC_CLIENT, GRPC_TRANSPORT "(*http2Client).NewStream" },
+	{ PROBE_SQL_CALL, "database/sql.(*DB).QueryContext" },
+	{ PROBE_SQL_CALL, "database/sql.(*DB).ExecContext" },
 	{ PROBE_SQL_QUERY, "database/sql.(*DB).queryDC" },
 	{ PROBE_SQL_EXEC, "database/sql.(*DB).execDC" },
 	{ PROBE_SQL_PREPARED, "database/sql.(*Stmt).QueryContext" },
@@ -71,8 +73,9 @@ static const struct probe_function probe_functions[] = {
 };
 
 static const enum trace_probe sql_probes[] = {
-	PROBE_SQL_QUERY,         PROBE_SQL_EXEC, PROBE_SQL_PREPARED,     PROBE_SQL_PREPARED_QUERY,
-	PROBE_SQL_PREPARED_EXEC, PROBE_SQL_ROWS, PROBE_SQL_RELEASE_POOL, PROBE_SQL_RELEASE_HELD,
+	PROBE_SQL_CALL,     PROBE_SQL_QUERY,          PROBE_SQL_EXEC,
+	PROBE_SQL_PREPARED, PROBE_SQL_PREPARED_QUERY, PROBE_SQL_PREPARED_EXEC,
+	PROBE_SQL_ROWS,     PROBE_SQL_RELEASE_POOL,   PROBE_SQL_RELEASE_HELD,
 };
 
 enum { SQL_PROBES = sizeof(sql_probes) / sizeof(sql_probes[0]) };
@@ -117,6 +120,7 @@ void probes_configure(struct go_probes *probes, struct trace_bpf *bpf)
 		[PROBE_GRPC_FINISH] = bpf->progs.grpc_finish,
 		[PROBE_GRPC_INVOKE_END] = bpf->progs.grpc_invoke_end,
 		[PROBE_GRPC_STREAM_END] = bpf->progs.grpc_stream_end,
+		[PROBE_SQL_CALL] = bpf->progs.sql_call,
 		[PROBE_SQL_QUERY] = bpf->progs.sql_query,
 		[PROBE_SQL_EXEC] = bpf->progs.sql_exec,
 		[PROBE_SQL_PREPARED] = bpf->progs.sql_prepared,

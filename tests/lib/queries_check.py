@@ -80,6 +80,7 @@ REDACTED = {
     "INSERT IN": 'INSERT INTO "log" (a, b, c) VALUES (?, ?, ?), (?, $1, ?)',
     "SELECT fa": "SELECT fail FROM users WHERE id = ?",
     "SELECT st": "SELECT stale FROM users WHERE id = ?",
+    "SELECT lo": "SELECT lost FROM users WHERE id = ?",
     "DELETE fa": "DELETE fail FROM users WHERE id = ?",
 }
 

@@ -208,9 +208,14 @@ func (r *runner) odd() {
 	r.call("DB.Query", longer, longer, query(r))
 }
 
-// lost is a call whose connection is bad, and that gets no other one.
+// lost are calls whose connection is bad, and that get no other one; and those of the same text behind them.
 func (r *runner) lost() {
-	r.call("DB.Query", "SELECT lost", "SELECT lost", query(r))
+	for i := 0; i < 3; i++ {
+		r.call("DB.Query", "SELECT lost", "SELECT lost", query(r))
+	}
+	for i := 0; i < 3; i++ {
+		r.call("DB.Exec", "DELETE FROM lost", "DELETE FROM lost", exec(r))
+	}
 }
 
 // scheduled are calls in which there is one P for two goroutines, or for one.

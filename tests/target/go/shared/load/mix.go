@@ -147,8 +147,8 @@ func work(random *rand.Rand, r *Request) {
 
 func queries(random *rand.Rand, r *Request) {
 	r.Method, r.Endpoint, r.Status = "GET", "sql", 200
-	r.Path = "/sql/" + pick(random, "query", "query-plain", "query-row", "query-fail", "query-stale", "exec", "exec-fail",
-		"commit", "rollback", "statement", "connection")
+	r.Path = "/sql/" + pick(random, "query", "query-plain", "query-row", "query-fail", "query-stale", "query-lost", "exec",
+		"exec-fail", "commit", "rollback", "statement", "connection")
 }
 
 // Mixes by name: "plain" is of ordinary requests that a router too can answer, "http" what only net/http's ServeMux can.

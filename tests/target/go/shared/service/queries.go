@@ -7,7 +7,7 @@ import (
 	"database/sql"
 	"net/http"
 
-	_ "otb/tests/target/go/shared/stubsql" // the driver
+	"otb/tests/target/go/shared/stubsql"
 	"otb/tests/target/go/shared/truth"
 )
 
@@ -63,6 +63,15 @@ func read(rows *sql.Rows, err error) error {
 
 func (d *database) query(x *Exchange, text string) {
 	d.logged(x, "DB.QueryContext", text, func() error { return read(d.QueryContext(context.Background(), text)) })
+}
+
+// lose is a call whose connection turns out to be bad when there is no time left for another one.
+func (d *database) lose(x *Exchange, text string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	d.logged(x, "DB.QueryContext", text, func() error {
+		return read(d.QueryContext(context.WithValue(ctx, stubsql.Lost{}, cancel), text))
+	})
 }
 
 func (d *database) queryPlain(x *Exchange) {
@@ -121,6 +130,8 @@ func (d *database) run(x *Exchange, w http.ResponseWriter, r *http.Request, kind
 		d.query(x, "SELECT fail FROM users WHERE id = 5")
 	case "query-stale":
 		d.query(x, "SELECT stale FROM users WHERE id = 5")
+	case "query-lost":
+		d.lose(x, "SELECT lost FROM users WHERE id = 5")
 	case "exec":
 		d.exec(x, insertText)
 	case "exec-fail":

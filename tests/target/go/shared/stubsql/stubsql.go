@@ -50,7 +50,14 @@ func (c *conn) Close() error                             { return nil }
 
 type directConn struct{ conn }
 
-func (c *directConn) QueryContext(_ context.Context, text string, _ []driver.NamedValue) (driver.Rows, error) {
+// Lost is the key of a context.CancelFunc in a context: "stub" calls it, and says that its connection is bad.
+type Lost struct{}
+
+func (c *directConn) QueryContext(ctx context.Context, text string, _ []driver.NamedValue) (driver.Rows, error) {
+	if cancel, ok := ctx.Value(Lost{}).(context.CancelFunc); ok {
+		cancel()
+		return nil, driver.ErrBadConn
+	}
 	return &rows{}, c.run(text)
 }
 
