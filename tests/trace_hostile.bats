@@ -278,6 +278,18 @@ until_record() {
 	same '[5,"process"] [3,"tracer"]' "$(records unfinished '[.count, .where]' | paste -sd ' ')" unfinished
 }
 
+@test "requests of a process of --pid that is killed are unfinished by its end, though ours comes with it" {
+	local try
+	target_build reborn 1.27 static-stripped
+	reborn_start one
+	tracer_start otb-trace -p "${PROC_PID[one]}" -j
+	for try in 1 2 3; do ask_in_vain "$ADDRESS" /hold; done
+	ask "$ADDRESS" /
+	proc_kill one
+	tracer_wait
+	same '[3,"process"]' "$(records unfinished '[.count, .where]' | paste -sd ' ')" unfinished
+}
+
 @test "--pid: only this one of two processes of a file, and it ends with it" {
 	target_build reborn 1.27 static-stripped
 	reborn_start one

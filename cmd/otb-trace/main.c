@@ -369,6 +369,9 @@ static void report(struct trace *tool)
 {
 	if (tool->options.wants_metrics)
 		metrics_write(&tool->metrics, &tool->tracer.session, &tool->services);
+	/* A process of --pid that has just ended did so before us. */
+	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans),
+			 bpf_map__fd(tool->bpf->maps.processes));
 	unfinished_report(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans));
 	tracer_report_loss(&tool->tracer);
 	if (tool->options.cli.stats) {

@@ -28,6 +28,12 @@ static bool read_proc(pid_t pid, const char *name, char *text, size_t size)
 	return true;
 }
 
+/* A leader that has ended is a zombie, too, as long as other threads of the process go on. */
+static bool is_zombie(const char *status)
+{
+	return strstr(status, "\nState:\tZ") && strstr(status, "\nThreads:\t1\n");
+}
+
 bool process_exists(pid_t pid)
 {
 	char status[4096];
@@ -35,7 +41,7 @@ bool process_exists(pid_t pid)
 
 	/* /proc/TID answers for every thread; only a leader's Tgid is its own id. */
 	snprintf(wanted, sizeof(wanted), "\nTgid:\t%d\n", (int)pid);
-	return read_proc(pid, "status", status, sizeof(status)) && strstr(status, wanted);
+	return read_proc(pid, "status", status, sizeof(status)) && strstr(status, wanted) && !is_zombie(status);
 }
 
 static bool may_read(pid_t pid, const char *name)

@@ -12,7 +12,8 @@
 
 enum { COMM_SIZE = 16, CONTAINER_ID_SIZE = 65 };
 
-/* Whether `pid` is a process: the leader of its thread group. */
+/* Whether `pid` is a process: the leader of its thread group. One that has ended is none, though its parent may not have
+ * asked for it yet. */
 bool process_exists(pid_t pid);
 
 /* Whether we may read its program and its environment, as its own user may: what CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are

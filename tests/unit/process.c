@@ -131,6 +131,7 @@ static void check_end(void)
 	close(hold);
 	waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
 	check(process_comm(child, comm), "a zombie has a comm: %s", comm);
+	check(!process_exists(child), "but is no process any more");
 	waitpid(child, NULL, 0);
 	strcpy(comm, "kept");
 	check(!process_exists(child) && !process_comm(child, comm) && !process_container_id(child, id) &&
