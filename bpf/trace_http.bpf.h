@@ -9,9 +9,9 @@
 #include "bpf/trace_route.bpf.h"
 
 /* The data word of a Go interface. */
-static __always_inline __u64 interface_read(__u64 object, __s32 offset)
+static __always_inline __u64 interface_guess(__u64 object, __s32 offset)
 {
-	return offset == GO_NO_OFFSET ? 0 : field_read(object, offset + 8);
+	return offset == GO_NO_OFFSET ? 0 : field_guess(object, offset + 8);
 }
 
 /* Reads a request's fields at once, which is much cheaper than one by one. */
@@ -53,9 +53,11 @@ static __always_inline void request_want(struct scratch *scratch, __u32 text, __
 /* A *net.TCPAddr; what does not look like one leaves nothing. */
 static __always_inline void address_read(const struct place *place, __u64 tcpaddr, struct trace_address *address)
 {
-	struct go_string ip = field_read_string(tcpaddr, place->binary->tcpaddr_ip);
-	__u64 port = field_read(tcpaddr, place->binary->tcpaddr_port);
+	__u64 port = field_guess(tcpaddr, place->binary->tcpaddr_port);
+	struct go_string ip = { 0 };
 
+	if (tcpaddr && place->binary->tcpaddr_ip != GO_NO_OFFSET)
+		bpf_probe_read_user(&ip, sizeof(ip), (const void *)(tcpaddr + place->binary->tcpaddr_ip));
 	if (port > 0xffff || (ip.length != 4 && ip.length != 16))
 		return;
 	if (bpf_probe_read_user(address->ip, ip.length & 31, (const void *)ip.data))
@@ -65,18 +67,19 @@ static __always_inline void address_read(const struct place *place, __u64 tcpadd
 }
 
 /* The local end of a net.Conn that is a *net.TCPConn, or a *tls.Conn around one, and the peer's port. Which it is cannot be
- * told from the data word of an interface alone: the user side believes the one only where the other is the request's. */
+ * told from the data word of an interface alone, and a listener of the program's own may give anything: the user side
+ * believes the one only where the other is the request's. */
 static __always_inline void addresses_read(const struct place *place, struct trace_span *span, __u64 net_conn)
 {
 	__u64 netfd, port;
 
 	if (span->flags & SPAN_TLS)
-		net_conn = interface_read(net_conn, place->binary->tls_conn_conn);
-	netfd = field_read(net_conn, place->binary->net_conn_fd);
+		net_conn = interface_guess(net_conn, place->binary->tls_conn_conn);
+	netfd = field_guess(net_conn, place->binary->net_conn_fd);
 	if (!netfd)
 		return;
-	address_read(place, interface_read(netfd, place->binary->netfd_laddr), &span->local);
-	port = field_read(interface_read(netfd, place->binary->netfd_raddr), place->binary->tcpaddr_port);
+	address_read(place, interface_guess(netfd, place->binary->netfd_laddr), &span->local);
+	port = field_guess(interface_guess(netfd, place->binary->netfd_raddr), place->binary->tcpaddr_port);
 	span->peer.port = port > 0xffff ? 0 : (__u16)port;
 }
 
@@ -153,7 +156,7 @@ int server_begin(GO_CONTEXT *ctx)
 		return 0;
 	if (scratch->open.is_sampled && start->protocol == TRACE_HTTP1) {
 		conn = field_read(start->object, place.binary->response_conn);
-		addresses_read(&place, &scratch->open.span, interface_read(conn, place.binary->conn_rwc));
+		addresses_read(&place, &scratch->open.span, interface_guess(conn, place.binary->conn_rwc));
 	}
 	scratch->open.object = start->object;
 	scratch->open.request = start->kind == TRACE_REQUEST ? start->request : 0;

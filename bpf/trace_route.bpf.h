@@ -98,7 +98,7 @@ int mux_route(GO_CONTEXT *ctx)
 /* Whether a word points to a net/http.Request: something else may be where one is in other releases. */
 static __always_inline bool is_request(const struct place *place, __u64 word)
 {
-	__u64 major = word < POINTER_MIN ? 0 : field_read(word, place->binary->request_proto_major);
+	__u64 major = word < POINTER_MIN ? 0 : field_guess(word, place->binary->request_proto_major);
 
 	return major == 1 || major == 2;
 }

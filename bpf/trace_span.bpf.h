@@ -310,6 +310,16 @@ static __always_inline __u64 field_read(__u64 object, __s32 offset)
 	return object && offset != GO_NO_OFFSET ? go_read_u64(object + offset) : 0;
 }
 
+/* The same on a guess of what the object is: nothing is lost where it cannot be read. */
+static __always_inline __u64 field_guess(__u64 object, __s32 offset)
+{
+	__u64 value = 0;
+
+	if (object && offset != GO_NO_OFFSET)
+		bpf_probe_read_user(&value, sizeof(value), (const void *)(object + offset));
+	return value;
+}
+
 static __always_inline struct go_string field_read_string(__u64 object, __s32 offset)
 {
 	struct go_string none = { 0 };

@@ -376,6 +376,25 @@ until_held() {
 	[ "$(printf '%s\n' 6.6 "$(uname -r)" | sort -V | head -n 1)" != 6.6 ] || same 0 "$lost" lost
 }
 
+# ---- what is not what it is taken for ---------------------------------------------------------------------------------
+
+@test "connections of a type that is the program's own lack their local end, and nothing is lost" {
+	local try
+	target_build muxes 1.27 static-stripped
+	client_build 1.27
+	# Constants of the program may not be in memory yet.
+	for try in 1 2 3 4 5; do
+		server_start -- http1 -limited
+		tracer_start otb-trace -p "${PROC_PID[server]}" -j
+		client_run http1 -mix plain -n 101
+		server_end
+		tracer_wait
+		[ -n "$(records lost 'select(.where == "fault")')" ] || break
+	done
+	same '' "$(records lost 'select(.where == "fault")')" lost
+	same 101 "$(spans 'select(.network_local_address == null)' | wc -l)" spans
+}
+
 # ---- what cannot be traced -------------------------------------------------------------------------------------------
 
 # refused TEXT OPTION...: it ends at once with 3, says so in one line, and writes no record

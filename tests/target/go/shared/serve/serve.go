@@ -21,6 +21,7 @@ var (
 	Address  = flag.String("listen", "127.0.0.1:0", "where to serve")
 	Protocol = flag.String("proto", "http1", "http1, tls (HTTP/1.1 by TLS), h2 (HTTP/2 by TLS) or h2c (Go 1.24)")
 	Path     = flag.String("log", "", "file for the log; nothing is logged without")
+	Limited  = flag.Bool("limited", false, "connections are of a type of our own, as where their number is limited")
 )
 
 // allowUnencrypted is set where net/http has HTTP/2 without TLS.
@@ -52,8 +53,24 @@ func New(protocol string) (*http.Server, error) {
 	return server, nil
 }
 
+// A limited connection is one that a listener keeps count of (golang.org/x/net/netutil).
+type limited struct {
+	net.Conn
+	release func()
+}
+
+type limiter struct{ net.Listener }
+
+func (l limiter) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return &limited{conn, func() {}}, err
+}
+
 func run(server *http.Server, listener net.Listener) {
 	var err error
+	if *Limited {
+		listener = limiter{listener}
+	}
 	if server.TLSConfig != nil {
 		err = server.ServeTLS(listener, "", "")
 	} else {
