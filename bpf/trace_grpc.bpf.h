@@ -549,6 +549,20 @@ static __always_inline void call_set_code(struct trace_span *span, __u64 type, _
 	span_set_code(span, (__u32)code);
 }
 
+/* Ends a stream, which two goroutines may do at once: one that reads from it, and one that waits for its context, both
+ * woken by the same cancel(). Who has taken it out of the map tells a copy. */
+static __always_inline void stream_close(const struct place *place, const struct trace_span_key *key,
+					 const struct open_span *open, __u64 type, __u64 error)
+{
+	struct scratch *scratch = scratch_get();
+
+	if (!scratch || bpf_probe_read_kernel(&scratch->open, sizeof(scratch->open), open) ||
+	    bpf_map_delete_elem(&spans, key))
+		return;
+	call_set_code(&scratch->open.span, type, error);
+	span_close(place, key, &scratch->open);
+}
+
 /* finish(cs, err): the first one ends a stream. A unary call goes on in its interceptors. */
 SEC("uprobe")
 int grpc_finish(GO_CONTEXT *ctx)
@@ -562,8 +576,7 @@ int grpc_finish(GO_CONTEXT *ctx)
 	key = span_key(&place, GO_ARG0(ctx), SLOT_RPC_CLIENT);
 	open = bpf_map_lookup_elem(&spans, &key);
 	if (open) {
-		call_set_code(&open->span, GO_ARG1(ctx), GO_ARG2(ctx));
-		span_close(&place, &key, open);
+		stream_close(&place, &key, open, GO_ARG1(ctx), GO_ARG2(ctx));
 		return 0;
 	}
 	open = call_find(&place, GO_G(ctx));
