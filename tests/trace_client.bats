@@ -190,6 +190,34 @@ calls_traced() {
 	[ "$spans" -eq $(($(grep -c '"event":"call"' "$BATS_TEST_TMPDIR/calls.log") + 1)) ]
 }
 
+# ---- calls in calls ----
+
+# nested_seen OPTION...: TARGET's 200 requests by one Transport within another, and 200 queries by HTTP
+nested_seen() {
+	proc_start nested - "$TARGET" && proc_read nested
+	tracer_start otb-trace --pid "${PROC_PID[nested]}" -j "$@"
+	server_end nested
+	tracer_wait
+	[ "$TRACER_STATUS" -eq 0 ]
+	traced_without unfinished
+}
+
+# Requests of the program, queries, and requests of the driver, of which each is in its query.
+NESTED='
+map(select(.event == "span")) as $all
+| ($all | map(select(.db_query_text) | { key: .span_id, value: .trace_id }) | from_entries) as $queries
+| ($all | map(select((.url_full // "") | startswith("other:")))) as $outer
+| ($all | map(select((.url_full // "") | startswith("http:")))) as $inner
+| [($outer | length), ($outer | map(.http_response_status_code) | unique), ($queries | length), ($inner | length),
+	($inner | map(select($queries[.parent_span_id // ""] == .trace_id)) | length)]
+'
+
+@test "queries of a program that executes and never asks for rows are seen" {
+	target_build nested 1.17 static
+	nested_seen
+	[ "$(jq -c -s "$NESTED | .[2]" "$TRACER_OUT")" = 200 ]
+}
+
 # ---- sampling ----
 
 # Of every request all calls, or none, and none is a root of its own.

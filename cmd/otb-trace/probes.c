@@ -210,6 +210,7 @@ static void drop_endless(struct go_places *places, struct trace_binary *config)
 		{ PROBE_GRPC_HEADERS, PROBE_GRPC_SERVER_END }, { PROBE_GRPC_BELOW, PROBE_GRPC_BELOW_END },
 		{ PROBE_GRPC_INVOKE, PROBE_GRPC_INVOKE_END },  { PROBE_GRPC_STREAM, PROBE_GRPC_STREAM_END },
 		{ PROBE_GRPC_STREAM, PROBE_GRPC_ATTEMPT },     { PROBE_GRPC_STREAM, PROBE_GRPC_FINISH },
+		{ PROBE_SQL_QUERY, PROBE_SQL_ROWS },           { PROBE_SQL_PREPARED_QUERY, PROBE_SQL_ROWS },
 	};
 
 	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -223,10 +224,11 @@ static bool is_served(const struct trace_binary *config)
 	return config->sites[PROBE_HTTP_SERVER] && config->sites[PROBE_HTTP_SERVER_END];
 }
 
+/* What a program does not call is not in its file: one that only executes has no rows. */
 static bool is_queried(const struct trace_binary *config)
 {
 	return (config->sites[PROBE_SQL_QUERY] || config->sites[PROBE_SQL_EXEC] || config->sites[PROBE_SQL_PREPARED]) &&
-	       config->sites[PROBE_SQL_ROWS] && config->sites[PROBE_SQL_RELEASE_POOL];
+	       config->sites[PROBE_SQL_RELEASE_POOL];
 }
 
 /* Requests and RPCs that it makes. */
