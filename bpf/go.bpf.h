@@ -30,6 +30,7 @@
 #define GO_G(ctx) ((ctx)->r14)
 #define GO_PC(ctx) ((ctx)->rip)
 #define GO_SP(ctx) ((ctx)->rsp)
+#define GO_FP(ctx) ((ctx)->rbp)
 
 /* The stack check's jbe is taken where CF or ZF is set. */
 static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
@@ -52,6 +53,7 @@ static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
 #define GO_SP(ctx) ((ctx)->sp)
+#define GO_FP(ctx) 0ULL /* frames are linked in another way */
 
 /* The stack check's b.ls is taken where C (bit 29) is clear or Z (bit 30) is set. */
 static __always_inline bool go_stack_grows(const GO_CONTEXT *ctx)

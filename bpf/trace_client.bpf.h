@@ -3,6 +3,9 @@
  * otb-trace, kernel side: requests that net/http makes, one span for each hop: from (*Transport).roundTrip to its rets,
  * which is where the response's header has come; its body may follow. Not from RoundTrip, which does nothing but call it
  * and would have one ret: where a program's own transport calls that of a *Transport, the compiler has taken it in.
+ *
+ * A Transport may hand a request to another one (RegisterProtocol). That is the same request, so that the inner of the two
+ * is not told.
  */
 #ifndef OTB_TRACE_CLIENT_BPF_H
 #define OTB_TRACE_CLIENT_BPF_H
@@ -37,11 +40,25 @@ static __always_inline void client_describe(const struct place *place, struct sc
 	texts_read();
 }
 
+/* Whether a request that begins is inside of another one. If it is not, the other one is over. */
+static __always_inline bool client_is_inner(const GO_CONTEXT *ctx, const struct place *place, __u64 g, __u64 depth)
+{
+	struct trace_span_key key = span_key(place, g, SLOT_CLIENT);
+	struct open_span *open = bpf_map_lookup_elem(&spans, &key);
+
+	if (!open)
+		return false;
+	if (call_is_inside(ctx, depth, open->object))
+		return true;
+	span_close(place, &key, open);
+	return false;
+}
+
 /* roundTrip(t, req) */
 SEC("uprobe")
 int http_client(GO_CONTEXT *ctx)
 {
-	__u64 g = GO_G(ctx), request = GO_ARG1(ctx);
+	__u64 g = GO_G(ctx), request = GO_ARG1(ctx), depth;
 	const struct trace_request_layout *layout;
 	struct go_string method;
 	struct scratch *scratch;
@@ -49,11 +66,13 @@ int http_client(GO_CONTEXT *ctx)
 
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
+	depth = stack_depth(ctx);
+	if (client_is_inner(ctx, &place, g, depth))
+		return 0;
 	scratch = scratch_get();
 	if (!scratch)
 		return 0;
 	place_set_bias(ctx, &place, place.binary->sites[PROBE_HTTP_CLIENT]);
-	span_abandon(&place, g, SLOT_CLIENT);
 	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_HTTP1);
 	layout = &place.binary->requests[TRACE_REQUEST];
 	method = field_read_string(request, layout->method);
@@ -64,6 +83,7 @@ int http_client(GO_CONTEXT *ctx)
 		client_describe(&place, scratch, g, request, layout);
 	else if (!options.measures)
 		return 0;
+	scratch->open.object = depth;
 	span_open(&place, g, SLOT_CLIENT, &scratch->open);
 	return 0;
 }
@@ -92,7 +112,7 @@ int http_client_end(GO_CONTEXT *ctx)
 		return 0;
 	key = span_key(&place, GO_G(ctx), SLOT_CLIENT);
 	open = bpf_map_lookup_elem(&spans, &key);
-	if (!open)
+	if (!open || open->object != stack_depth(ctx))
 		return 0;
 	if (GO_ARG1(ctx))
 		span_set_error(&place, &open->span, GO_ARG1(ctx));

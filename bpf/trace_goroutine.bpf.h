@@ -70,6 +70,35 @@ int new_goroutine(GO_CONTEXT *ctx)
 	return 0;
 }
 
+/* How deep in its stack a goroutine is, which is the same at the entry of a function and at its ret, even if the stack
+ * has been moved in between. g.stack.hi is behind g.stack.lo, which is first (runtime/runtime2.go). */
+static __always_inline __u64 stack_depth(const GO_CONTEXT *ctx)
+{
+	return go_read_u64(GO_G(ctx) + 8) - GO_SP(ctx);
+}
+
+/* Whether the frame of a function is among those that a frame pointer leads to: each begins with the one above it. Where that
+ * is not known, or the way is too long, it is. */
+__attribute__((noinline)) int frame_is_above(__u64 frame, __u64 wanted)
+{
+	enum { FRAMES_MAX = 32 };
+
+	for (__u32 i = 0; frame && i < FRAMES_MAX; i++) {
+		if (frame >= wanted)
+			return frame == wanted;
+		if (bpf_probe_read_user(&frame, sizeof(frame), (const void *)frame) || !frame)
+			return 0;
+	}
+	return 1;
+}
+
+/* Whether a call that begins at this depth is inside of another one, that of `outer`. If that one is not above it in the
+ * stack, a panic has left it without a return. */
+static __always_inline bool call_is_inside(const GO_CONTEXT *ctx, __u64 depth, __u64 outer)
+{
+	return depth > outer && frame_is_above(GO_FP(ctx), GO_SP(ctx) + depth - outer - 8);
+}
+
 /* ---- the parent of a client's span ---- */
 
 /* The innermost client span that a goroutine is in, of other slots than this one: a driver of a database may speak

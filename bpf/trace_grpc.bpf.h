@@ -397,13 +397,6 @@ int grpc_below_end(GO_CONTEXT *ctx)
 /* What open_span.request is of a call: a stream has its *clientStream there, as soon as there is one. */
 enum { CALL_UNARY, CALL_STREAM };
 
-/* How deep in its stack a goroutine is, which is the same at the entry of a function and at its ret, even if the stack
- * has been moved in between. g.stack.hi is behind g.stack.lo, which is first (runtime/runtime2.go). */
-static __always_inline __u64 stack_depth(const GO_CONTEXT *ctx)
-{
-	return go_read_u64(GO_G(ctx) + 8) - GO_SP(ctx);
-}
-
 /* A call is over without a return. A stream that there is by then goes on. */
 static __always_inline void call_forget(const struct place *place, __u64 g)
 {
@@ -420,16 +413,15 @@ static __always_inline void call_forget(const struct place *place, __u64 g)
 	bpf_map_delete_elem(&spans, &key);
 }
 
-/* Whether a call that begins is inside of another one, which is noted there. If it is not as deep in the stack, the other
- * one has been left without a return, by a panic. */
-static __always_inline bool call_is_inner(const struct place *place, __u64 g, __u64 depth)
+/* Whether a call that begins is inside of another one, which is noted there. If it is not, the other one is over. */
+static __always_inline bool call_is_inner(const GO_CONTEXT *ctx, const struct place *place, __u64 g, __u64 depth)
 {
 	struct trace_span_key key = span_key(place, g, SLOT_RPC_CLIENT);
 	struct open_span *open = bpf_map_lookup_elem(&spans, &key);
 
 	if (!open)
 		return false;
-	if (depth > open->object) {
+	if (call_is_inside(ctx, depth, open->object)) {
 		if (!open->inner || depth < open->inner)
 			open->inner = depth;
 		return true;
@@ -448,7 +440,7 @@ static __always_inline int call_begin(GO_CONTEXT *ctx, __u64 data, __u64 length,
 	if (go_stack_grows(ctx) || !place_find(ctx, &place))
 		return 0;
 	depth = stack_depth(ctx);
-	if (call_is_inner(&place, g, depth))
+	if (call_is_inner(ctx, &place, g, depth))
 		return 0;
 	scratch = scratch_get();
 	if (!scratch)

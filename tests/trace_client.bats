@@ -218,6 +218,13 @@ map(select(.event == "span")) as $all
 	[ "$(jq -c -s "$NESTED | .[2]" "$TRACER_OUT")" = 200 ]
 }
 
+@test "a request that one Transport hands to another is one, and a driver's is in its query" {
+	target_build nested 1.27 static
+	nested_seen
+	run jq -c -s "$NESTED" "$TRACER_OUT"
+	[ "$output" = '[200,[200],200,200,200]' ]
+}
+
 # ---- sampling ----
 
 # Of every request all calls, or none, and none is a root of its own.
