@@ -236,6 +236,10 @@ struct trace_span_key {
 /* How many spans can be under way: where a map takes its memory when it is made, and where it does so span by span. */
 enum { TRACE_SPANS_RESERVED = 8192, TRACE_SPANS_MAX = 65536 };
 
+/* Where in a value of the map `spans` a __u64 says whether that is a request that is told or counted, and
+ * not only there for those in it. */
+enum { TRACE_OPEN_OWN_AT = 104, TRACE_OPEN_SIZE_MAX = 4096 };
+
 /* Where in a value of the map `processes` a __u32 says which process that is, as the keys of its spans do. */
 enum { TRACE_INCARNATION_AT = 16, TRACE_INCARNATION_MASK = 0x3fffffff };
 

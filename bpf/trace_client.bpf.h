@@ -81,7 +81,7 @@ int http_client(GO_CONTEXT *ctx)
 	scratch->open.is_sampled = !options.wants_no_span && client_set_parent(&place, scratch, g, SLOT_CLIENT);
 	if (scratch->open.is_sampled)
 		client_describe(&place, scratch, g, request, layout);
-	else if (!options.measures)
+	else if (!options.measures && !span_is_root(&scratch->open.span))
 		return 0;
 	scratch->open.object = depth;
 	span_open(&place, g, SLOT_CLIENT, &scratch->open);

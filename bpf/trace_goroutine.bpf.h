@@ -120,6 +120,13 @@ static __always_inline const struct open_span *outer_span_find(const struct plac
 	return innermost;
 }
 
+/* Whether nothing is known that a client's span is in. If it is not kept, it stays for what is in it, which is not kept
+ * either; what is in another has that to ask. */
+static __always_inline bool span_is_root(const struct trace_span *span)
+{
+	return span->parent_source == SOURCE_NEW;
+}
+
 static __always_inline void span_set_goroutine_parent(struct trace_span *span, const __u8 trace_id[16],
 						      const __u8 span_id[8], __u64 threshold)
 {

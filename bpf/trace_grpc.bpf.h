@@ -451,7 +451,7 @@ static __always_inline int call_begin(GO_CONTEXT *ctx, __u64 data, __u64 length,
 	if (scratch->open.is_sampled) {
 		scratch->open.span.goroutine_id = field_read(g, place.binary->head.g_goid);
 		text_add(&scratch->open.span, TEXT_RPC_METHOD, &method);
-	} else if (!options.measures) {
+	} else if (!options.measures && !span_is_root(&scratch->open.span)) {
 		return 0;
 	}
 	scratch->open.object = depth;
@@ -502,6 +502,7 @@ int grpc_attempt(GO_CONTEXT *ctx)
 	key = span_key(&place, open->request, SLOT_RPC_CLIENT);
 	if (bpf_map_update_elem(&spans, &key, open, BPF_ANY))
 		counter_add(COUNTER_LOST_MAP, 1);
+	open->is_own = 0;
 	return 0;
 }
 

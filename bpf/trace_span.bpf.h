@@ -59,12 +59,17 @@ struct open_span {
 	struct go_string route;                  /* of gorilla/mux, the last one */
 	__u64 inner;                             /* gRPC's client: see trace_grpc.bpf.h */
 	__u64 is_sampled;   /* it will be told; else it is only counted (trace_metrics.bpf.h), or others are in it */
+	__u64 is_own;       /* a request that is told or counted, and not only there for those in it */
 	__u64 runnable_ns;  /* of its goroutine, when it began; TRACE_NO_TIME: not known */
 	__u64 is_outermost; /* the goroutine's time is kept for as long as it is open */
 	__u64 attempts;     /* of a query, that have failed for a bad connection: the last of them at span.end_ns */
 	struct trace_metric_key metric; /* with options.measures */
 	struct trace_span span;
 };
+
+_Static_assert(__builtin_offsetof(struct open_span, is_own) == TRACE_OPEN_OWN_AT &&
+		       sizeof(struct open_span) <= TRACE_OPEN_SIZE_MAX,
+	       "as the user side reads it");
 
 /* A text of the process that a span is to have. */
 struct wanted_text {
@@ -481,6 +486,7 @@ static __always_inline void span_open(const struct place *place, __u64 g, enum s
 	struct trace_span_key key = span_key(place, g, slot);
 
 	open->runnable_ns = TRACE_NO_TIME;
+	open->is_own = open->is_sampled || (options.measures && open->span.protocol != TRACE_SQL);
 	if (options.wants_sched)
 		sched_begin(place->pid, g, open);
 	if (bpf_map_update_elem(&spans, &key, open, BPF_ANY))

@@ -75,14 +75,18 @@ static __always_inline void sql_begin(const struct place *place, __u64 g, __u64 
 		return;
 	span = &scratch->open.span;
 	span_begin(&scratch->open, SPAN_KIND_CLIENT, TRACE_SQL);
-	if (options.wants_no_span || !client_set_parent(place, scratch, g, SLOT_SQL))
+	if (options.wants_no_span)
 		return;
-	span->goroutine_id = field_read(g, place->binary->head.g_goid);
-	span->callee = method_read(place, itab, CONN_CLOSE);
-	text_add_parts(span, TEXT_DB_QUERY, *text);
+	scratch->open.is_sampled = client_set_parent(place, scratch, g, SLOT_SQL);
+	if (scratch->open.is_sampled) {
+		span->goroutine_id = field_read(g, place->binary->head.g_goid);
+		span->callee = method_read(place, itab, CONN_CLOSE);
+		text_add_parts(span, TEXT_DB_QUERY, *text);
+	} else if (!span_is_root(span)) {
+		return;
+	}
 	scratch->open.object = object;
 	scratch->open.attempts = 0;
-	scratch->open.is_sampled = 1;
 	span_open(place, g, SLOT_SQL, &scratch->open);
 }
 

@@ -225,6 +225,13 @@ map(select(.event == "span")) as $all
 	[ "$output" = '[200,[200],200,200,200]' ]
 }
 
+@test "what is in a query that is not kept is not kept" {
+	target_build nested 1.27 static
+	nested_seen --ratio 0.5
+	run jq -c -s "$NESTED | [.[2] == .[3], .[3] == .[4], .[2] > 0, .[2] < 200]" "$TRACER_OUT"
+	[ "$output" = '[true,true,true,true]' ]
+}
+
 # ---- sampling ----
 
 # Of every request all calls, or none, and none is a root of its own.

@@ -60,12 +60,25 @@ static bool is_under_way(struct look *look, int processes, const struct trace_sp
 	return is_of(look, key);
 }
 
+/* Some are only there for those in them. */
+static bool is_request(int spans, const struct trace_span_key *key)
+{
+	uint8_t open[TRACE_OPEN_SIZE_MAX];
+	uint64_t is_own;
+
+	if (bpf_map_lookup_elem(spans, key, open))
+		return false;
+	memcpy(&is_own, open + TRACE_OPEN_OWN_AT, sizeof(is_own));
+	return is_own;
+}
+
 /* Goes through the map's keys; forgets those of processes that are no more, or all if `processes` is -1. Returns how many
- * it has forgotten. A key that goes meanwhile leads back to the first one, so that there is a bound. */
+ * requests it has forgotten. A key that goes meanwhile leads back to the first one, so that there is a bound. */
 static uint64_t forget(int spans, int processes)
 {
 	struct trace_span_key key, next;
 	struct look look = { 0 };
+	bool counts;
 	uint64_t count = 0;
 	bool has_next = !bpf_map_get_next_key(spans, NULL, &next);
 
@@ -74,7 +87,8 @@ static uint64_t forget(int spans, int processes)
 		has_next = !bpf_map_get_next_key(spans, &key, &next);
 		if (processes >= 0 && is_under_way(&look, processes, &key))
 			continue;
-		if (!bpf_map_delete_elem(spans, &key))
+		counts = is_request(spans, &key);
+		if (!bpf_map_delete_elem(spans, &key) && counts)
 			count++;
 	}
 	return count;
