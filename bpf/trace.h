@@ -10,11 +10,9 @@
 
 #include "bpf/go.h"
 
-/* The probes of one binary; in trace_binary.sites by these numbers. What ends a span comes behind what begins it. */
+/* The probes of one binary; in trace_binary.sites by these numbers, and attached from the last to the first. What ends a
+ * span comes behind what begins it, and what may happen in it, of which nothing is to be missed, behind both. */
 enum trace_probe {
-	PROBE_STOP_THE_WORLD,     /* runtime.stopTheWorldWithSema: to 1.21 */
-	PROBE_START_THE_WORLD,    /* runtime.startTheWorldWithSema */
-	PROBE_STATUS,             /* runtime.casgstatus: --sched */
 	PROBE_HTTP_SERVER,        /* net/http.serverHandler.ServeHTTP */
 	PROBE_HTTP2_SERVER,       /* (*serverConn).runHandler with a *Request */
 	PROBE_HTTP2_SERVER_27,    /* the same with a *ServerRequest, from 1.27 on */
@@ -25,12 +23,9 @@ enum trace_probe {
 	PROBE_CHI_ROUTE,          /* chi.(*Mux).ServeHTTP: the same */
 	PROBE_GORILLA_ROUTE,      /* mux.requestWithRoute */
 	PROBE_ECHO_ROUTE,         /* echo.(*Echo).ServeHTTP: the same */
-	PROBE_PANIC,              /* runtime.gopanic */
 	PROBE_RECOVER,            /* the deferred functions in which net/http recovers */
-	PROBE_GOEXIT,             /* runtime.goexit0 or, where there is one, gdestroy */
 	PROBE_HIJACK,             /* (*conn).hijackLocked */
 	PROBE_HTTP_CLIENT,        /* net/http.(*Transport).roundTrip */
-	PROBE_NEW_GOROUTINE,      /* runtime.newproc1, where it has made one */
 	PROBE_GRPC_HEADERS,       /* google.golang.org/grpc: (*http2Server).operateHeaders */
 	PROBE_GRPC_SERVER,        /* (*Server).handleStream */
 	PROBE_GRPC_BELOW,         /* (*serverHandlerTransport).HandleStreams: below net/http */
@@ -57,8 +52,18 @@ enum trace_probe {
 	PROBE_SQL_ROWS,           /* (*Rows).initContextClose: a query has its rows */
 	PROBE_SQL_RELEASE_POOL,   /* (*driverConn).releaseConn: the pool has its connection back */
 	PROBE_SQL_RELEASE_HELD,   /* the same of a connection that a Tx or a Conn goes on to hold */
+	PROBE_PANIC,              /* runtime.gopanic */
+	PROBE_GOEXIT,             /* runtime.goexit0 or, where there is one, gdestroy */
+	PROBE_NEW_GOROUTINE,      /* runtime.newproc1, where it has made one */
+	PROBE_STATUS,             /* runtime.casgstatus: --sched */
+	PROBE_STOP_THE_WORLD,     /* runtime.stopTheWorldWithSema: to 1.21 */
+	PROBE_START_THE_WORLD,    /* runtime.startTheWorldWithSema */
 	TRACE_PROBES_MAX,
 };
+
+_Static_assert((int)PROBE_PANIC == (int)PROBE_SQL_RELEASE_HELD + 1 &&
+		       (int)PROBE_START_THE_WORLD == (int)TRACE_PROBES_MAX - 1,
+	       "what may happen in a span is seen before one begins");
 
 /* *net/http.Request, and what HTTP/2 has in its place from Go 1.27 on: *net/http/internal/http2.ServerRequest. */
 enum trace_request_kind { TRACE_REQUEST, TRACE_SERVER_REQUEST, TRACE_REQUEST_KINDS };
