@@ -29,15 +29,21 @@ def by_id(records, key):
     return found
 
 
+def end_of(span):
+    """In ns of some clock."""
+    hours, minutes, seconds = span["time"][11:-1].split(":")
+    return (int(hours) * 60 + int(minutes)) * 60 * 10**9 + int(seconds.replace(".", "")) + span["duration_ns"]
+
+
 def join(spans, handled):
-    """Spans by the id of their request. Those whose headers were too many to find it are told by their order: a goroutine
-    serves one request after the other."""
+    """Spans by the id of their request. Those whose headers were too many to find it are told by the order of their ends: a
+    goroutine serves one request after the other, but that of gRPC may begin while its worker serves another."""
     found = by_id((s for s in spans if ID in s), ID)
     without = by_id((s for s in spans if ID not in s), "goroutine_id")
     crowded = by_id((h for h in handled if h["headers"] > HEADERS_MAX and h["id"] not in found), "goroutine_id")
     for goroutine, requests in crowded.items():
-        rest = sorted(without.get(goroutine, []), key=lambda s: s["time"])
-        for request, span in zip(sorted(requests, key=lambda h: h["start_ns"]), rest):
+        rest = sorted(without.get(goroutine, []), key=end_of)
+        for request, span in zip(sorted(requests, key=lambda h: h["end_ns"]), rest):
             found.setdefault(request["id"], []).append(span)
     return found
 
