@@ -54,7 +54,7 @@ static __always_inline void pattern_add(const struct place *place, struct open_s
 	}
 	open->has_pattern = 1;
 	if (!open->has_route)
-		metric_add_text(open, &open->pattern);
+		metric_add_text(open, open->is_better ? &open->inner_pattern : &open->pattern);
 	if (!open->is_sampled)
 		return;
 	text_add(&open->span, TEXT_PATTERN, &open->pattern);
@@ -74,6 +74,40 @@ int mux_request(GO_CONTEXT *ctx)
 	return 0;
 }
 
+/* Whether a path begins with a pattern. */
+__attribute__((noinline)) int path_begins(__u64 path, __u64 pattern, __u64 length)
+{
+	enum { WORDS_MAX = 64 };
+
+	for (__u32 i = 0; i < WORDS_MAX; i++) {
+		__u64 a = 0, b = 0, at = i * sizeof(a), size = sizeof(a);
+
+		if (at >= length)
+			return 1;
+		if (length - at < size)
+			size = length - at;
+		size = (number_hide(size - 1) & (sizeof(a) - 1)) + 1;
+		if (bpf_probe_read_user(&a, size, (const void *)(path + at)) ||
+		    bpf_probe_read_user(&b, size, (const void *)(pattern + at)) || a != b)
+			return 0;
+	}
+	return 0;
+}
+
+/* As the user side says of spans (cmd/otb-trace/span.c), which knows more of a pattern: whether the ServeMux below knows
+ * better. */
+static __always_inline bool inner_is_better(const struct place *place, const struct open_span *open)
+{
+	const struct trace_binary *binary = place->binary;
+	struct go_string path;
+
+	if (!options.measures || open->inner_pattern.length <= open->pattern.length)
+		return false;
+	path = field_read_string(field_read(open->request, binary->requests[TRACE_REQUEST].url), binary->url_path);
+	return open->inner_pattern.length <= path.length &&
+	       path_begins(path.data, open->inner_pattern.data, open->inner_pattern.length);
+}
+
 /* In (*ServeMux).handler, which runs again where one ServeMux is the handler of another. Patterns live as long as their
  * ServeMux. */
 SEC("uprobe")
@@ -86,10 +120,12 @@ int mux_route(GO_CONTEXT *ctx)
 	if (!open)
 		return 0;
 	pattern = string_read(GO_SP(ctx) + place.binary->mux_pattern);
-	if (!open->pattern.length)
+	if (!open->pattern.length) {
 		open->pattern = pattern;
-	else if (pattern.length)
+	} else if (pattern.length) {
 		open->inner_pattern = pattern;
+		open->is_better = inner_is_better(&place, open);
+	}
 	return 0;
 }
 

@@ -62,6 +62,7 @@ struct open_span {
 	__u64 is_own;       /* a request that is told or counted, and not only there for those in it */
 	__u64 runnable_ns;  /* of its goroutine, when it began; TRACE_NO_TIME: not known */
 	__u64 is_outermost; /* the goroutine's time is kept for as long as it is open */
+	__u64 is_better;    /* inner_pattern is what is counted */
 	__u64 attempts;     /* of a query, that have failed for a bad connection: the last of them at span.end_ns */
 	struct trace_metric_key metric; /* with options.measures */
 	struct trace_span span;

@@ -60,6 +60,10 @@ teardown() {
 router_counted() {
 	client_build 1.27
 	target_build_with "$1" "$2" static-stripped
+	routes_counted
+}
+
+routes_counted() {
 	traced http1 --metrics --ratio 0
 	client_run http1 -mix plain -in-flight 11 -connections 11
 	server_end
@@ -77,6 +81,12 @@ router_counted() {
 
 @test "routes are counted, chi 5.5.0" {
 	router_counted chi 5.5.0
+}
+
+@test "routes are counted, ServeMux below ServeMux, 1.20" {
+	client_build 1.27
+	target_build muxes 1.20 static-stripped
+	routes_counted
 }
 
 @test "golang.org/x/net/http2 0.30.0" {
