@@ -16,12 +16,13 @@ enum {
 	DASHES_BLANK = 1 << 3,  /* -- is a comment only before white space */
 	CR_ENDS = 1 << 4,       /* a carriage return ends a comment, too */
 	NESTED_COMMENTS = 1 << 5,
-	CODE_COMMENTS = 1 << 6,  /* what is in a comment that begins with an exclamation mark is read */
-	DOLLAR_QUOTES = 1 << 7,  /* $tag$...$tag$ */
-	MONEY = 1 << 8,          /* $1 is an amount */
-	BRACKET_NAMES = 1 << 9,  /* [...] */
-	Q_QUOTES = 1 << 10,      /* q'[...]' */
-	TRIPLE_QUOTES = 1 << 11, /* '''...''' */
+	CODE_COMMENTS = 1 << 6,     /* what is in a comment that begins with an exclamation mark is read */
+	DOLLAR_QUOTES = 1 << 7,     /* $tag$...$tag$ */
+	MONEY = 1 << 8,             /* $1 is an amount */
+	BRACKET_NAMES = 1 << 9,     /* [...] */
+	Q_QUOTES = 1 << 10,         /* q'[...]' */
+	TRIPLE_QUOTES = 1 << 11,    /* '''...''' */
+	NAME_BACKSLASHES = 1 << 12, /* in a name, too, a backslash hides the quote behind it */
 };
 
 /* Each way in which a database may be set to read strings. The manuals: PostgreSQL 4.1 (standard_conforming_strings),
@@ -40,8 +41,8 @@ static const struct dialect {
 	{ "sqlite", STRING_QUOTES | BRACKET_NAMES },
 	{ "microsoft.sql_server", STRING_QUOTES | BRACKET_NAMES | NESTED_COMMENTS | MONEY },
 	{ "oracle.db", Q_QUOTES },
-	{ "clickhouse", BACKSLASHES | HASH_COMMENTS | DOLLAR_QUOTES },
-	{ "gcp.spanner", BACKSLASHES | STRING_QUOTES | HASH_COMMENTS | TRIPLE_QUOTES },
+	{ "clickhouse", BACKSLASHES | NAME_BACKSLASHES | HASH_COMMENTS | DOLLAR_QUOTES },
+	{ "gcp.spanner", BACKSLASHES | NAME_BACKSLASHES | STRING_QUOTES | HASH_COMMENTS | TRIPLE_QUOTES },
 };
 
 /* ---- reading ---- */
@@ -218,7 +219,7 @@ static bool is_name_here(const struct scan *scan, size_t end)
 static void take_double_quotes(struct scan *scan)
 {
 	bool may_be_string = has(scan, STRING_QUOTES);
-	size_t end = string_end(scan, scan->at, may_be_string && has(scan, BACKSLASHES));
+	size_t end = string_end(scan, scan->at, has(scan, may_be_string ? BACKSLASHES : NAME_BACKSLASHES));
 
 	if (scan->before_password || (may_be_string && !is_name_here(scan, end)))
 		take_literal(scan, end);
@@ -436,7 +437,7 @@ static void take_token(struct scan *scan)
 	else if (c == '"')
 		take_double_quotes(scan);
 	else if (c == '`')
-		end_token(scan, quoted_end(scan, scan->at + 1, c, false), true);
+		end_token(scan, quoted_end(scan, scan->at + 1, c, has(scan, NAME_BACKSLASHES)), true);
 	else if (c == '[' && has(scan, BRACKET_NAMES))
 		end_token(scan, quoted_end(scan, scan->at + 1, ']', false), true);
 	else if (is_sign(scan))
@@ -466,7 +467,7 @@ static unsigned int relevant_flags(const char *text, size_t length)
 		const char *sign;
 		unsigned int flags;
 	} signs[] = {
-		{ "\\", BACKSLASHES },
+		{ "\\", BACKSLASHES | NAME_BACKSLASHES },
 		{ "\"", STRING_QUOTES | TRIPLE_QUOTES },
 		{ "'''", TRIPLE_QUOTES },
 		{ "#", HASH_COMMENTS },

@@ -87,6 +87,10 @@ static const struct {
 	{ "sqlite", "WHERE a = 'C:\\' AND b = 'secret' AND c", "WHERE a = ? AND b = ? AND c" },
 	{ "oracle.db", "WHERE a = 'C:\\' AND b = 'secret' AND c", "WHERE a = ? AND b = ? AND c" },
 	{ PG, "SELECT E'a\\\\', b", "SELECT ?, b" },
+	{ "clickhouse", "SELECT `a\\`b`, \"c\\\"d\", 'secret' FROM t", "SELECT `a\\`b`, \"c\\\"d\", ? FROM t" },
+	{ "gcp.spanner", "SELECT `a\\`b`, 'secret', `c` FROM t", "SELECT `a\\`b`, ?, `c` FROM t" },
+	{ NULL, "SELECT `a\\`b`, 'secret'", "SELECT `a\\`b`, ?" },
+	{ MY, "SELECT `a\\`, 'secret', `b`", "SELECT `a\\`, ?, `b`" },
 	/* Quotes of one database only. */
 	{ PG, "SELECT $$it's$$, $a$ $b$ $$ $a$, $1, a$b$c", "SELECT ?, ?, $1, a$b$c" },
 	{ NULL, "DO $$ secret 'x $$", "DO ?" },
