@@ -91,7 +91,7 @@ static void put_otlp(struct trace *tool, uint64_t start_ns)
 
 	buffer_reset(line);
 	record_end(&session->record);
-	otlp_put_span(line, &session->record, start_ns, &tool->options.cli);
+	otlp_put_span(line, &session->record, start_ns, &tool->options);
 	if (line->failed)
 		session->lossy = true;
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/otb-trace/otlp.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,15 +157,24 @@ static void add_attribute(struct buffer *line, const char *name, const char *tex
 	*is_first = false;
 }
 
-/* http.request.header.<key>, whose values are lists: names of headers have dashes where records have underscores. */
+/* The name of a header by its field, which has underscores for all that is no letter or digit; NULL: it is none. */
+static const char *header_of(const struct options *options, const char *field)
+{
+	for (unsigned int i = 0; i < options->n_headers; i++)
+		if (!strcmp(options->header_fields[i], field))
+			return options->headers[i];
+	return NULL;
+}
+
+/* http.request.header.<key>, lower case, whose values are lists. */
 static void add_header(struct buffer *line, const char *name, const char *text, const struct json_value *value,
 		       bool *is_first)
 {
-	char key[NAME_SIZE];
+	char key[TRACE_HEADER_NAME_SIZE];
 	size_t i;
 
 	for (i = 0; i < sizeof(key) - 1 && name[i]; i++)
-		key[i] = name[i] == '_' ? '-' : name[i];
+		key[i] = (char)tolower((unsigned char)name[i]);
 	key[i] = '\0';
 	buffer_add_text(line, *is_first ? "{\"key\":\"http.request.header." : ",{\"key\":\"http.request.header.");
 	buffer_add_text(line, key);
@@ -175,26 +185,27 @@ static void add_header(struct buffer *line, const char *name, const char *text, 
 }
 
 /* The attributes that are, or are not, of --label. */
-static void add_attributes(struct buffer *line, const struct view *view, const struct cli *cli, bool labels,
+static void add_attributes(struct buffer *line, const struct view *view, const struct options *options, bool labels,
 			   bool *is_first)
 {
-	static const char header_prefix[] = "http_request_header_";
 	char name[NAME_SIZE];
 
 	for (unsigned int i = 0; i < view->n; i++) {
 		const struct member *member = &view->members[i];
+		const char *header;
 
 		snprintf(name, sizeof(name), "%.*s", (int)member->key.length, view->text + member->key.start);
-		if (cli_has_label(cli, name) != labels)
+		if (cli_has_label(&options->cli, name) != labels)
 			continue;
-		if (!strncmp(name, header_prefix, strlen(header_prefix)))
-			add_header(line, name + strlen(header_prefix), view->text, &member->value, is_first);
+		header = header_of(options, name);
+		if (header)
+			add_header(line, header, view->text, &member->value, is_first);
 		else
 			add_attribute(line, semconv_attribute(name), view->text, &member->value, is_first);
 	}
 }
 
-static void add_resource(struct buffer *line, const struct view *view, const struct cli *cli)
+static void add_resource(struct buffer *line, const struct view *view, const struct options *options)
 {
 	bool is_first = true;
 
@@ -202,7 +213,7 @@ static void add_resource(struct buffer *line, const struct view *view, const str
 	add_attribute(line, "service.name", view->text, &view->known[SERVICE_NAME], &is_first);
 	add_attribute(line, "process.pid", view->text, &view->known[PID], &is_first);
 	add_attribute(line, "process.executable.name", view->text, &view->known[COMM], &is_first);
-	add_attributes(line, view, cli, true, &is_first);
+	add_attributes(line, view, options, true, &is_first);
 	buffer_add_text(line, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"otb-trace\",\"version\":\"" OTB_VERSION
 			      "\"},\"spans\":[{");
 }
@@ -236,7 +247,7 @@ static void add_flags(struct buffer *line, const struct view *view)
 	buffer_add_text(line, text);
 }
 
-static void add_span(struct buffer *line, const struct view *view, uint64_t start_ns, const struct cli *cli)
+static void add_span(struct buffer *line, const struct view *view, uint64_t start_ns, const struct options *options)
 {
 	uint64_t duration_ns = 0;
 	bool is_first = true;
@@ -254,7 +265,7 @@ static void add_span(struct buffer *line, const struct view *view, uint64_t star
 	add_uint(line, "startTimeUnixNano", start_ns);
 	add_uint(line, "endTimeUnixNano", start_ns + duration_ns);
 	buffer_add_text(line, "\"attributes\":[");
-	add_attributes(line, view, cli, false, &is_first);
+	add_attributes(line, view, options, false, &is_first);
 	buffer_add_text(line, "],\"status\":{");
 	if (view->known[ERROR_TYPE].type == VALUE_STRING) {
 		snprintf(text, sizeof(text), "\"code\":%d", STATUS_ERROR);
@@ -263,13 +274,13 @@ static void add_span(struct buffer *line, const struct view *view, uint64_t star
 	buffer_add_text(line, "}}]}]}]}\n");
 }
 
-void otlp_put_span(struct buffer *line, const struct record *record, uint64_t start_ns, const struct cli *cli)
+void otlp_put_span(struct buffer *line, const struct record *record, uint64_t start_ns, const struct options *options)
 {
 	static struct view view;
 
 	view_read(&view, record->line);
-	add_resource(line, &view, cli);
-	add_span(line, &view, start_ns, cli);
+	add_resource(line, &view, options);
+	add_span(line, &view, start_ns, options);
 }
 
 /* ---- tracestate ---- */

@@ -10,13 +10,13 @@
 #ifndef OTB_TRACE_OTLP_H
 #define OTB_TRACE_OTLP_H
 
-#include "common/cli/cli.h"
+#include "cmd/otb-trace/options.h"
 #include "common/record/buffer.h"
 #include "common/record/record.h"
 
 /* Makes a line, LF included, of a span's record that has ended. `start_ns` is wall time.
  * The line is not whole where buffer->failed. */
-void otlp_put_span(struct buffer *line, const struct record *record, uint64_t start_ns, const struct cli *cli);
+void otlp_put_span(struct buffer *line, const struct record *record, uint64_t start_ns, const struct options *options);
 
 /* Writes a tracestate of at most 512 bytes with `threshold` ("": none) for the `th` of its member `ot`, which comes first
  * as a changed one has to. Returns its length; `to` has room for OTLP_TRACESTATE_SIZE bytes. */

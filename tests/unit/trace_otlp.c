@@ -56,12 +56,12 @@ static void begin(struct record *record)
 	record_add_text(record, "span_id", "b7ad6b7169203331");
 }
 
-static void check_span(struct record *record, const struct cli *cli, const char *wanted, const char *what)
+static void check_span(struct record *record, const struct options *options, const char *wanted, const char *what)
 {
 	struct buffer line = { 0 };
 
 	record_end(record);
-	otlp_put_span(&line, record, UINT64_C(1700000000123456789), cli);
+	otlp_put_span(&line, record, UINT64_C(1700000000123456789), options);
 	buffer_add(&line, "", 1);
 	check(!strcmp(line.bytes, wanted), "%s", what);
 	if (strcmp(line.bytes, wanted) != 0)
@@ -72,7 +72,7 @@ static void check_span(struct record *record, const struct cli *cli, const char 
 static void test_server(void)
 {
 	static struct record record;
-	struct cli cli = { .labels = { { "env", "prod" } }, .n_labels = 1 };
+	struct options options = { .cli = { .labels = { { "env", "prod" } }, .n_labels = 1 } };
 
 	begin(&record);
 	record_add_label(&record, "env", "prod");
@@ -90,7 +90,7 @@ static void test_server(void)
 	record_add_text(&record, "tracestate", "a=1,ot=th:8;rv:d29d6a7215ced0");
 	record_add_text(&record, "sampling_threshold", "c");
 	check_span(
-		&record, &cli,
+		&record, &options,
 		"{\"resourceSpans\":[{\"resource\":{\"attributes\":["
 		"{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}},"
 		"{\"key\":\"process.pid\",\"value\":{\"intValue\":\"42\"}},"
@@ -111,7 +111,11 @@ static void test_server(void)
 static void test_client(void)
 {
 	static struct record record;
-	struct cli cli = { .n_labels = 0 };
+	struct options options = {
+		.headers = { "X-Tenant-Id", "x_order.id" },
+		.header_fields = { "http_request_header_x_tenant_id", "http_request_header_x_order_id" },
+		.n_headers = 2,
+	};
 
 	begin(&record);
 	record_add_text(&record, "parent_source", "goroutine");
@@ -120,7 +124,8 @@ static void test_client(void)
 	record_add_uint(&record, "duration_ns", 0);
 	record_add_bool(&record, "measured", true);
 	record_add_text(&record, "http_request_header_x_tenant_id", "acme");
-	check_span(&record, &cli,
+	record_add_text(&record, "http_request_header_x_order_id", "7");
+	check_span(&record, &options,
 		   "{\"resourceSpans\":[{\"resource\":{\"attributes\":[]},"
 		   "\"scopeSpans\":[{\"scope\":{\"name\":\"otb-trace\",\"version\":\"" OTB_VERSION "\"},\"spans\":[{"
 		   "\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\",\"flags\":257,"
@@ -129,7 +134,9 @@ static void test_client(void)
 		   "{\"key\":\"parent_source\",\"value\":{\"stringValue\":\"goroutine\"}},"
 		   "{\"key\":\"measured\",\"value\":{\"boolValue\":true}},"
 		   "{\"key\":\"http.request.header.x-tenant-id\",\"value\":{\"arrayValue\":{\"values\":["
-		   "{\"stringValue\":\"acme\"}]}}}],\"status\":{}}]}]}]}\n",
+		   "{\"stringValue\":\"acme\"}]}}},"
+		   "{\"key\":\"http.request.header.x_order.id\",\"value\":{\"arrayValue\":{\"values\":["
+		   "{\"stringValue\":\"7\"}]}}}],\"status\":{}}]}]}]}\n",
 		   "a client's span: what is not known is left out");
 }
 
