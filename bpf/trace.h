@@ -110,9 +110,8 @@ enum trace_span_flags {
 	SPAN_PANICKED = 1 << 1,
 	SPAN_HIJACKED = 1 << 2,
 	SPAN_HAS_STATUS = 1 << 3,
-	SPAN_ERROR = 1 << 4,    /* the call returned an error */
-	SPAN_RAW_PATH = 1 << 5, /* the path of a client's URL is as it was written: URL.RawPath */
-	SPAN_RPC = 1 << 6,      /* net/http's, and gRPC is served by its handler */
+	SPAN_ERROR = 1 << 4, /* the call returned an error */
+	SPAN_RPC = 1 << 6,   /* net/http's, and gRPC is served by its handler */
 	SPAN_HAS_RPC_STATUS = 1 << 7,
 	SPAN_ERROR_POINTER = 1 << 8, /* the error is of a pointer's type */
 	SPAN_ROUTE_PARTS = 1 << 9,   /* the route is in parts: TEXT_ROUTE_PART */
@@ -145,7 +144,8 @@ enum trace_text {
 	TEXT_TRACESTATE,
 	TEXT_RPC_METHOD, /* "/package.Service/Method" */
 	TEXT_DB_QUERY,
-	TEXT_HEADER, /* and the ones behind it: those of --header, in their order */
+	TEXT_RAW_PATH, /* of a client's URL: the path as it was written, if nobody has set another one since */
+	TEXT_HEADER,   /* and the ones behind it: those of --header, in their order */
 	TEXT_MAX = TEXT_HEADER + TRACE_HEADERS_MAX,
 };
 

@@ -16,15 +16,11 @@
 static __always_inline void url_want(const struct place *place, struct scratch *scratch, __u64 url)
 {
 	const struct trace_binary *binary = place->binary;
-	struct go_string path = field_read_string(url, binary->url_raw_path);
 
 	text_want_field(scratch, TEXT_SCHEME, url, binary->url_scheme);
 	text_want_field(scratch, TEXT_HOST, url, binary->url_host);
-	if (path.length)
-		scratch->open.span.flags |= SPAN_RAW_PATH;
-	else
-		path = field_read_string(url, binary->url_path);
-	text_want(scratch, TEXT_PATH, &path);
+	text_want_field(scratch, TEXT_PATH, url, binary->url_path);
+	text_want_field(scratch, TEXT_RAW_PATH, url, binary->url_raw_path);
 	if (options.wants_query)
 		text_want_field(scratch, TEXT_QUERY, url, binary->url_raw_query);
 }

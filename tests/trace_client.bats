@@ -105,7 +105,7 @@ parents() {
 
 CALLS='
 map(select(.event == "call")) as $calls
-| if ($calls | length) < 20 then ["calls", ($calls | length)] else empty end,
+| if ($calls | length) < 21 then ["calls", ($calls | length)] else empty end,
   # The call in the middle of which something panicked is not in the log.
   if ($clients | length) != ($calls | length) + 1 then ["client spans", ($clients | length)] else empty end,
   ($client.panicked[0] | if .http_response_status_code or .error_type then ["panicked", .] else empty end),

@@ -284,14 +284,16 @@ static void add_client(struct record *record, const struct span *span)
 {
 	const struct trace_span *event = span->event;
 	const struct span_text *scheme = &span->texts[TEXT_SCHEME], *host = &span->texts[TEXT_HOST],
-			       *path = &span->texts[TEXT_PATH];
+			       *path = &span->texts[TEXT_PATH], *raw = &span->texts[TEXT_RAW_PATH];
+	bool is_raw = url_is_raw_path(raw->data, raw->length, raw->cut, path->data, path->length);
+	const struct span_text *written = is_raw ? raw : path;
 	char url[URL_SIZE];
-	size_t length = url_full(scheme->data, scheme->length, host->data, host->length, path->data, path->length,
-				 event->flags & SPAN_RAW_PATH, url);
+	size_t length = url_full(scheme->data, scheme->length, host->data, host->length, written->data, written->length,
+				 is_raw, url);
 
 	add_method(record, span);
 	add_span_text(record, "url_query", span, TEXT_QUERY);
-	add_part(record, "url_full", url, length, length && (host->cut || path->cut));
+	add_part(record, "url_full", url, length, length && (host->cut || path->cut || raw->cut));
 	span_add_server_address(record, span, scheme->data, scheme->length);
 	if (!(event->flags & SPAN_HAS_STATUS))
 		return;

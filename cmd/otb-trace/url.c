@@ -192,6 +192,32 @@ static bool is_hex(char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
+static unsigned char hex_digit(char c)
+{
+	return (unsigned char)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+bool url_is_raw_path(const char *raw, size_t raw_length, bool is_cut, const char *path, size_t path_length)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < raw_length; i++, n++) {
+		char c = raw[i];
+
+		if (c == '%') {
+			if (raw_length - i <= 2)
+				return is_cut;
+			if (!is_hex(raw[i + 1]) || !is_hex(raw[i + 2]))
+				return false;
+			c = (char)(hex_digit(raw[i + 1]) << 4 | hex_digit(raw[i + 2]));
+			i += 2;
+		}
+		if (n == path_length || path[n] != c)
+			return false;
+	}
+	return raw_length && (is_cut || n == path_length);
+}
+
 /* RFC 3986: pchar without escapes, and the slash. */
 static bool is_path_byte(char c)
 {

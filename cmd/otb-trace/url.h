@@ -34,4 +34,8 @@ struct address address_of_peer(const char *peer, size_t length);
 size_t url_full(const char *scheme, size_t scheme_length, const char *host, size_t host_length, const char *path,
 		size_t path_length, bool is_raw, char url[URL_SIZE]);
 
+/* Whether a path as it was written (URL.RawPath) is the path (URL.Path), which is what counts: a program may have set
+ * another one. Of one that `is_cut` it may be the beginning. */
+bool url_is_raw_path(const char *raw, size_t raw_length, bool is_cut, const char *path, size_t path_length);
+
 #endif

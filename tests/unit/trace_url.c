@@ -169,6 +169,36 @@ static void test_urls(void)
 	check(!strcmp(url, "http://h/a%252Fb%25zz%254"), "a decoded path has no escapes: '%s'", url);
 }
 
+static void test_raw_paths(void)
+{
+	static const struct {
+		const char *raw, *path;
+		bool is_cut, is_raw;
+	} paths[] = {
+		{ "/a%2Fb", "/a/b", false, true },
+		{ "/a%2fb%00", "/a/b\1", false, false },
+		{ "/a%2Fb", "/v2/b", false, false },
+		{ "/a%2Fb", "/a/b/c", false, false },
+		{ "/a%2Fb/c", "/a/b", false, false },
+		{ "/a%2Fb", "/a/b/c", true, true },
+		{ "/a%2", "/a/b", true, true },
+		{ "/a%2", "/a/b", false, false },
+		{ "/a%zz", "/a%zz", false, false },
+		{ "", "", false, false },
+		{ "", "/a", true, false },
+	};
+
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		char *raw = copy_of(paths[i].raw), *path = copy_of(paths[i].path);
+
+		check(url_is_raw_path(raw, strlen(paths[i].raw), paths[i].is_cut, path, strlen(paths[i].path)) ==
+			      paths[i].is_raw,
+		      "'%s' is %sthe path '%s'", paths[i].raw, paths[i].is_raw ? "" : "not ", paths[i].path);
+		free(raw);
+		free(path);
+	}
+}
+
 static void test_long_urls(void)
 {
 	static char path[2 * URL_SIZE];
@@ -195,6 +225,7 @@ int main(void)
 {
 	test_addresses();
 	test_urls();
+	test_raw_paths();
 	test_long_urls();
 	return finish_tests();
 }

@@ -149,7 +149,10 @@ func (c *caller) describe() {
 	c.call("teapot", http.MethodDelete, "/teapot")
 	c.call("escaped", http.MethodGet, "/a%2Fb/c%20d")
 	c.call("empty-path", http.MethodGet, "")
-	r := c.request("user", http.MethodGet, "/items/7")
+	r := c.request("rewritten", http.MethodGet, "/a%2Fb")
+	r.URL.Path = "/items/8"
+	c.do(r)
+	r = c.request("user", http.MethodGet, "/items/7")
 	r.URL.User = url.UserPassword("name", "password")
 	c.do(r)
 	r = c.request("agent", http.MethodGet, "/items/7")
