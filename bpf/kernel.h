@@ -129,6 +129,20 @@ struct tcp_sock {
 	__u32 mss_cache;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+/* MPTCP: a socket of processes, and the TCP sockets below it, each with a context in a list. */
+struct mptcp_sock {
+	struct list_head conn_list;
+};
+
+struct mptcp_subflow_context {
+	struct list_head node;
+	struct sock *tcp_sock;
+};
+
 struct request_sock; /* begins with a struct sock_common, as struct sock does */
 
 struct tcp_request_sock {

@@ -24,11 +24,12 @@ enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_CLOSE
 enum { CA_RECOVERY = 3, CA_LOSS = 4 };
 enum { PENDING_LOSS_PROBE = 5 };
 enum { FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
-enum { FAMILY_INET = 2, FAMILY_INET6 = 10, PROTOCOL_TCP = 6 };
+enum { FAMILY_INET = 2, FAMILY_INET6 = 10, PROTOCOL_TCP = 6, PROTOCOL_MPTCP = 262 };
 
 #define MODE_TYPE 0170000
 #define MODE_SOCKET 0140000
 #define CGROUP_DEPTH_MAX 32
+#define SUBFLOWS_MAX 8 /* MPTCP_SUBFLOWS_MAX, net/mptcp/protocol.h */
 #define SECOND_NS 1000000000ULL
 
 /* What is remembered of a socket that has retransmitted. */
@@ -615,23 +616,22 @@ int inet_sock_set_state_raw(struct bpf_raw_tracepoint_args *ctx)
 
 /* ---- who has which socket open ---- */
 
-static __always_inline const struct sock *file_tcp_socket(struct file *file)
+static __always_inline const struct sock *file_socket(struct file *file)
 {
 	struct socket_alloc *socket;
-	const struct sock *sk;
-	__u16 family;
 
 	/* An open file whose inode is a socket is of sockfs, and its private data is the struct socket. */
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & MODE_TYPE) != MODE_SOCKET)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, socket.sk);
-	if (!sk)
-		return NULL;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family != FAMILY_INET && family != FAMILY_INET6)
-		return NULL;
-	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP ? sk : NULL;
+	return BPF_CORE_READ(socket, socket.sk);
+}
+
+static __always_inline bool socket_is(const struct sock *sk, __u16 protocol)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == FAMILY_INET || family == FAMILY_INET6) && BPF_CORE_READ(sk, sk_protocol) == protocol;
 }
 
 static __always_inline bool shares_files_with_leader(struct task_struct *task)
@@ -695,6 +695,34 @@ static __always_inline void file_write(struct bpf_iter__task_file *ctx, struct t
 	bpf_seq_write(ctx->meta->seq, &entry, sizeof(entry));
 }
 
+static __always_inline void socket_visit(struct bpf_iter__task_file *ctx, struct task_struct *task,
+					 const struct sock *sk)
+{
+	if (visit == VISIT_SEED)
+		seed(sk);
+	else if (visit == VISIT_AUDIT)
+		audit(sk);
+	file_write(ctx, task, sk);
+}
+
+/* What a process has open is the MPTCP socket, and what retransmits are TCP sockets of the kernel, which have its inode
+ * number. The list may change meanwhile: what is no TCP socket any more is passed over, and the rest is looked at again. */
+static __always_inline void subflows_visit(struct bpf_iter__task_file *ctx, struct task_struct *task,
+					   const struct mptcp_sock *msk)
+{
+	const struct list_head *node = BPF_CORE_READ(msk, conn_list.next);
+
+	for (int i = 0; i < SUBFLOWS_MAX && node && node != &msk->conn_list; i++) {
+		const struct mptcp_subflow_context *subflow =
+			(const void *)node - bpf_core_field_offset(struct mptcp_subflow_context, node);
+		const struct sock *sk = BPF_CORE_READ(subflow, tcp_sock);
+
+		if (sk && socket_is(sk, PROTOCOL_TCP))
+			socket_visit(ctx, task, sk);
+		node = BPF_CORE_READ(subflow, node.next);
+	}
+}
+
 SEC("iter/task_file")
 int task_file_iter(struct bpf_iter__task_file *ctx)
 {
@@ -706,14 +734,13 @@ int task_file_iter(struct bpf_iter__task_file *ctx)
 		reports_failures = HAS_ERROR;
 	if (!task || !file || shares_files_with_leader(task))
 		return 0;
-	sk = file_tcp_socket(file);
+	sk = file_socket(file);
 	if (!sk)
 		return 0;
-	if (visit == VISIT_SEED)
-		seed(sk);
-	else if (visit == VISIT_AUDIT)
-		audit(sk);
-	file_write(ctx, task, sk);
+	if (socket_is(sk, PROTOCOL_TCP))
+		socket_visit(ctx, task, sk);
+	else if (bpf_core_type_exists(struct mptcp_sock) && socket_is(sk, PROTOCOL_MPTCP))
+		subflows_visit(ctx, task, (const struct mptcp_sock *)sk);
 	return 0;
 }
 

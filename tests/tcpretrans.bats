@@ -212,6 +212,38 @@ check_addresses() {
 	check
 }
 
+needs_mptcp() {
+	[ "$(cat /proc/sys/net/mptcp/enabled 2>/dev/null)" = 1 ] || skip 'no MPTCP'
+}
+
+@test "a listener that speaks MPTCP, as those of Go programs do" {
+	needs_mptcp
+	CASE_MPTCP=1 trace synack
+	check
+}
+
+@test "MPTCP: the process has the connection open, and the kernel the sockets that retransmit" {
+	needs_mptcp
+	CASE_MPTCP=1 trace rto
+	check
+}
+
+# What was sent again before is no loss.
+@test "MPTCP: a connection that has retransmitted before the tracer comes" {
+	needs_mptcp
+	CASE_MPTCP=1 CASE_COUNT=2 case_run rto
+	OPTIONS=()
+	start
+	net_snapshot "$CASE_NS"
+	proc_ask drop drop data count 3
+	proc_expect otb-client 'sent 1' send 1 1000
+	proc_expect server 'bytes 2100' await bytes 2100
+	tracer_stop
+	same '"otb-client" 3' "$(tally .comm)" 'processes'
+	check_sum
+	same '' "$(jq -c 'select(.event == "lost")' "$TRACER_OUT")" 'lost'
+}
+
 @test "a process that has ended before its record is written" {
 	trace short_lived
 	check

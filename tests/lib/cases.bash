@@ -10,7 +10,8 @@
 #	case_end		ends the case's processes, so that another can follow in the same namespaces
 #	case_run NAME [HOOK...]	setup, HOOK, provoke, finish; the counters' rise is taken from HOOK's end on
 #
-# Knobs: CASE_IP=4|6|mapped (mapped: both sockets are IPv6, and speak IPv4); CASE_COUNT and others where a case says so.
+# Knobs: CASE_IP=4|6|mapped (mapped: both sockets are IPv6, and speak IPv4); CASE_MPTCP=1 (both speak MPTCP); CASE_COUNT
+# and others where a case says so.
 # After setup these say what will happen:
 #
 #	CASE_NS		the namespace whose sockets retransmit
@@ -78,7 +79,8 @@ case_ends() {
 case_server() {
 	local any=::
 	[ "$CASE_IP" != 4 ] || any=0.0.0.0
-	proc_start server "$NET_B" "$NET_TESTS/tcpload" serve --name otb-server --bind "$any" "$@" && proc_read server &&
+	proc_start server "$NET_B" "$NET_TESTS/tcpload" serve --name otb-server --bind "$any" ${CASE_MPTCP:+--mptcp} "$@" &&
+		proc_read server &&
 		CASE_PORT=${REPLY#listening } CASE_PIDS[otb-server]=${PROC_PID[server]}
 }
 
@@ -86,8 +88,8 @@ case_server() {
 case_client() {
 	local name=$1
 	shift
-	proc_start "$name" "$NET_A" "$NET_TESTS/tcpload" connect --name "$name" "$@" "$(case_address b)" "$CASE_PORT" &&
-		proc_answered "$name" ready && CASE_PIDS[$name]=${PROC_PID[$name]}
+	proc_start "$name" "$NET_A" "$NET_TESTS/tcpload" connect --name "$name" ${CASE_MPTCP:+--mptcp} "$@" \
+		"$(case_address b)" "$CASE_PORT" && proc_answered "$name" ready && CASE_PIDS[$name]=${PROC_PID[$name]}
 }
 
 # case_connect COMM: and hands over one message, so that both ends are known to be ready; sets CASE_LOCAL for a

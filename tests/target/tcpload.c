@@ -10,6 +10,7 @@
  *   --name NAME		comm of the process
  *   --congestion NAME	TCP_CONGESTION
  *   --user-timeout MS	TCP_USER_TIMEOUT
+ *   --mptcp		sockets of MPTCP, which go on as TCP where the peer does not know it
  *   --bind ADDRESS	serve: the address to listen on (default ::, which takes IPv4 too)
  *   --port PORT	the local port; 0, the default, is any
  *   --sink		serve: do not send back what arrives
@@ -55,7 +56,7 @@
 struct options {
 	const char *name, *worker, *congestion, *bind, *port;
 	unsigned int user_timeout;
-	int sink, fork, pass; /* 1 if given; getopt sets them */
+	int sink, fork, pass, mptcp; /* 1 if given; getopt sets them */
 };
 
 struct server {
@@ -117,7 +118,7 @@ static unsigned int socket_local_port(int fd)
 static int socket_open(const struct options *options, const struct addrinfo *address, int flags)
 {
 	const int on = 1, off = 0;
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | flags, options->mptcp ? IPPROTO_MPTCP : 0);
 
 	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
@@ -494,11 +495,17 @@ static int client_run(const struct options *options, const char *host, const cha
 static bool options_parse(struct options *options, int argc, char **argv)
 {
 	const struct option known[] = {
-		{ "name", required_argument, NULL, 'n' },       { "worker", required_argument, NULL, 'w' },
-		{ "congestion", required_argument, NULL, 'c' }, { "user-timeout", required_argument, NULL, 'u' },
-		{ "bind", required_argument, NULL, 'b' },       { "port", required_argument, NULL, 'p' },
-		{ "sink", no_argument, &options->sink, 1 },     { "fork", no_argument, &options->fork, 1 },
-		{ "pass", no_argument, &options->pass, 1 },     { NULL, 0, NULL, 0 },
+		{ "name", required_argument, NULL, 'n' },
+		{ "worker", required_argument, NULL, 'w' },
+		{ "congestion", required_argument, NULL, 'c' },
+		{ "user-timeout", required_argument, NULL, 'u' },
+		{ "bind", required_argument, NULL, 'b' },
+		{ "port", required_argument, NULL, 'p' },
+		{ "sink", no_argument, &options->sink, 1 },
+		{ "fork", no_argument, &options->fork, 1 },
+		{ "pass", no_argument, &options->pass, 1 },
+		{ "mptcp", no_argument, &options->mptcp, 1 },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
