@@ -105,6 +105,7 @@ struct sock {
 	struct socket *sk_socket;
 	kuid_t sk_uid;
 	__u16 sk_protocol;
+	__u8 sk_kern_sock : 1; /* it is the kernel's, and no process's */
 	struct sock_cgroup_data sk_cgrp_data;
 };
 

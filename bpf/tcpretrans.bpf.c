@@ -435,10 +435,10 @@ static __always_inline void uncounted_add(const struct sock *sk, __u32 risen, __
 }
 
 /* What a socket has retransmitted since it was last looked at. One that is not known has retransmitted nothing before,
- * once the sockets older than the tracer are known; but the seeding does not find orphans. */
-static __always_inline bool risen_is_known(const struct flow *flow, bool orphan)
+ * once the sockets older than the tracer are known; but the seeding finds neither orphans nor what is the kernel's own. */
+static __always_inline bool risen_is_known(const struct flow *flow, const struct sock *sk, bool orphan)
 {
-	return flow || (seeded && !orphan);
+	return flow || (seeded && !orphan && !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock));
 }
 
 static __always_inline int trace_segment(const struct sock *sk, const struct sk_buff *skb, int error, __u64 cookie)
@@ -467,7 +467,7 @@ static __always_inline int trace_segment(const struct sock *sk, const struct sk_
 
 	/* Where it is not certain that a failed attempt was counted, it may have been. */
 	account(event.socket.netns, error && !flow ? skb_segments : event.segments);
-	if (risen_is_known(flow, event.owner == OWNER_ORPHAN))
+	if (risen_is_known(flow, sk, event.owner == OWNER_ORPHAN))
 		uncounted_add(sk, event.total_retrans - (flow ? flow->total_retrans : 0), event.segments);
 	emitted = event_emit(&event, sk);
 	flow_store(sk, flow, event.total_retrans,
@@ -529,7 +529,7 @@ static __always_inline void flow_end(const struct sock *sk, const struct flow *f
 {
 	__u32 total_retrans = read_total_retrans(sk);
 
-	if (risen_is_known(flow, old_state != TCP_SYN_SENT))
+	if (risen_is_known(flow, sk, old_state != TCP_SYN_SENT))
 		uncounted_add(sk, total_retrans - (flow ? flow->total_retrans : 0), 0);
 	if (flow)
 		bpf_map_delete_elem(&flows, &key);

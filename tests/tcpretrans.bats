@@ -244,6 +244,26 @@ needs_mptcp() {
 	same '' "$(jq -c 'select(.event == "lost")' "$TRACER_OUT")" 'lost'
 }
 
+# As those of NFS are: what it had sent again before is no loss either, though no descriptor led to it.
+@test "a socket of the kernel that has retransmitted before the tracer comes" {
+	needs_mptcp
+	# shellcheck disable=SC2034 # what cases.bash reads
+	CASE_MPTCP=1
+	case_clear
+	case_without_tlp
+	case_pair
+	net_drop drop "$NET_B" ingress 'drop data'
+	proc_expect otb-client 'sent 1' send 1 1000
+	proc_expect otb-client stowed stow
+	proc_ask drop wait 3
+	OPTIONS=()
+	start
+	proc_ask drop wait 5
+	tracer_stop
+	[ "$(records . | wc -l)" -ge 1 ]
+	same '' "$(jq -c 'select(.event == "lost")' "$TRACER_OUT")" 'lost'
+}
+
 @test "a process that has ended before its record is written" {
 	trace short_lived
 	check

@@ -29,6 +29,7 @@
  *   send M B		"sent M" once the last is written
  *   ask M B		M times: sends B bytes and reads B bytes; "answered M"
  *   leave M B		sends M messages and closes at once; "left M"
+ *   stow		leaves the connection in a message that nobody takes, so that no process has it open; "stowed"
  *   shutdown		sends a FIN; "shut"
  *   close, reset	closes with a FIN, or with a RST; "closed"
  */
@@ -447,6 +448,19 @@ static void client_close(struct client *client, bool reset)
 	client->fd = -1;
 }
 
+/* The pair stays open as long as the process. */
+static void client_stow(struct client *client)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		die("open a socket pair");
+	connection_pass(pair[0], client->fd);
+	close(client->fd);
+	client->fd = -1;
+	printf("stowed\n");
+}
+
 /* The commands that need a connection. False if the line is none of them. */
 static bool client_use(struct client *client, const char *line)
 {
@@ -456,6 +470,10 @@ static bool client_use(struct client *client, const char *line)
 	if (!strcmp(line, "close") || !strcmp(line, "reset")) {
 		client_close(client, *line == 'r');
 		printf("closed\n");
+		return true;
+	}
+	if (!strcmp(line, "stow")) {
+		client_stow(client);
 		return true;
 	}
 	if (!strcmp(line, "shutdown"))
