@@ -375,6 +375,28 @@ assisted() {
 	check_late later
 }
 
+# The places of a program that is looked through would lie in the middle of another's instructions.
+@test "--all: a process that becomes another program while its own is looked through" {
+	load lib/code
+	load lib/await
+	load_build 1.22 static-stripped
+	command -v python3 >/dev/null || skip 'no python3'
+	python3 "$GO_ROOT/tests/lib/slow_program.py" "$LOAD" 400
+	local other=$BATS_TEST_TMPDIR/other pid
+	cp "$(command -v bash)" "$other"
+	tracer_start otb-gcpause --all -j -vv
+	load_start -- -cycles 1 "$other" -c 'read -r && read -r'
+	pid=${PROC_PID[load]}
+	opened() { readlink "/proc/$TRACER_PID/fd/"* | grep -q "^$LOAD$"; }
+	await opened
+	proc_say load go
+	# Looked at in turn.
+	await grep -q "'/proc/$pid/exe' is not a Go program" "$TRACER_ERR"
+	[ "/proc/$pid/exe" -ef "$other" ]
+	run ! code_differs "$pid" "$other"
+	tracer_stop
+}
+
 # Each overlay has a device of its own, so the files look like two; to uprobes they are one, and every probe hits twice.
 @test "--all: two containers of one image" {
 	load_build 1.27 static-stripped

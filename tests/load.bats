@@ -18,6 +18,7 @@ setup() {
 	load lib/go
 	load lib/trace
 	load lib/attach
+	load lib/code
 	load lib/gcload # the last: its load_start() is meant
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
 }

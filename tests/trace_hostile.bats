@@ -17,6 +17,7 @@ setup() {
 	load lib/go
 	load lib/trace
 	load lib/attach
+	load lib/code
 	[ ! -e "$BATS_FILE_TMPDIR/no-bpf" ] || skip 'eBPF is not permitted here'
 }
 

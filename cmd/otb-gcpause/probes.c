@@ -171,5 +171,5 @@ bool probes_attach(struct go_probes *probes, unsigned int target, const struct g
 	go_functions_find(binary, functions, FUNCTION_MAX);
 	describe(&places, &config, binary, functions);
 	return is_enough(&config, path, loudly) && go_probes_tell(probes, target, &config.head) &&
-	       go_probes_attach(probes, target, &places, path, pid, loudly);
+	       go_probes_attach(probes, target, binary, &places, path, pid, loudly);
 }

@@ -192,7 +192,8 @@ static bool on_attach(void *context, unsigned int index, const char *path, pid_t
 
 	if (!tool->plans[index] && !plan_target(tool, index))
 		return false;
-	is_attached = probes_attach(&tool->probes, index, tool->plans[index], path, pid, loudly);
+	is_attached = probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, tool->plans[index],
+				    path, pid, loudly);
 	/* Of a file that is traced in some of its processes another one may be wanted. */
 	if (pid < 0)
 		forget_plan(tool, index);

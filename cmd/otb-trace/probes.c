@@ -427,9 +427,9 @@ void probes_plan(struct probes_plan *plan, const struct go_binary *binary, bool 
 		drop(places, config, PROBE_STATUS);
 }
 
-bool probes_attach(struct go_probes *probes, unsigned int target, struct probes_plan *plan, const char *path, pid_t pid,
-		   bool loudly)
+bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary,
+		   struct probes_plan *plan, const char *path, pid_t pid, bool loudly)
 {
 	return is_enough(&plan->binary, path, loudly) && go_probes_tell(probes, target, &plan->binary.head) &&
-	       go_probes_attach(probes, target, &plan->places, path, pid, loudly);
+	       go_probes_attach(probes, target, binary, &plan->places, path, pid, loudly);
 }

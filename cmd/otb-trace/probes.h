@@ -25,7 +25,7 @@ void probes_plan(struct probes_plan *plan, const struct go_binary *binary, bool 
 
 /* Tells the kernel side of a target, and attaches (go_probes_attach()). False where there is nothing that could become a
  * span; what is wrong has been said, as an error if `loudly`. */
-bool probes_attach(struct go_probes *probes, unsigned int target, struct probes_plan *plan, const char *path, pid_t pid,
-		   bool loudly);
+bool probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary,
+		   struct probes_plan *plan, const char *path, pid_t pid, bool loudly);
 
 #endif

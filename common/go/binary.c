@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "common/go/buildinfo.h"
 #include "common/go/pclntab.h"
@@ -60,4 +61,9 @@ const char *go_binary_convention(const struct go_binary *binary)
 void go_binary_close(struct go_binary *binary)
 {
 	image_close(&binary->image);
+}
+
+void go_binary_path(const struct go_binary *binary, char path[GO_PATH_SIZE])
+{
+	snprintf(path, GO_PATH_SIZE, "/proc/self/fd/%d", binary->image.fd);
 }

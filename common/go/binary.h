@@ -14,6 +14,7 @@
 enum {
 	GO_VERSION_SIZE = 64,
 	GO_NAME_SIZE = 256,
+	GO_PATH_SIZE = 32,
 	GO_MINOR_MIN = 17, /* the oldest release that passes arguments in registers: on amd64 */
 	GO_MINOR_MIN_ARM64 = 18,
 	GO_MINOR_MAX = 27, /* the newest release that was known when this was written */
@@ -47,6 +48,9 @@ const char *go_binary_open(struct go_binary *binary, const char *path);
 /* The same for an open file, which it owns from then on. */
 const char *go_binary_take(struct go_binary *binary, int fd);
 void go_binary_close(struct go_binary *binary);
+
+/* A path to the file that is open, whatever the one that it was opened by leads to by now. */
+void go_binary_path(const struct go_binary *binary, char path[GO_PATH_SIZE]);
 
 /* What is wrong with a release that passes arguments another way than in registers, to be said as above; NULL: nothing, or the
  * file does not tell its release. */

@@ -154,11 +154,16 @@ static int probe_attach(struct go_probes *probes, unsigned int probe, unsigned i
 			     places->offsets, places->n, probes->has_cookies ? target : 0);
 }
 
-bool go_probes_attach(struct go_probes *probes, unsigned int target, const struct go_places *places, const char *path,
-		      pid_t pid, bool loudly)
+/* The places are those of the file that was read. Its path, such as /proc/PID/exe, may lead to another one since, where they
+ * would lie in the middle of instructions. */
+bool go_probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary,
+		      const struct go_places *places, const char *path, pid_t pid, bool loudly)
 {
+	char file[GO_PATH_SIZE];
+
+	go_binary_path(binary, file);
 	for (unsigned int probe = probes->n; probe-- > 0;) {
-		int error = probe_attach(probes, probe, target, &places->of[probe], path, pid);
+		int error = probe_attach(probes, probe, target, &places->of[probe], file, pid);
 
 		if (!error)
 			continue;

@@ -74,10 +74,10 @@ void go_binary_describe(struct go_binary_head *head, const struct go_binary *bin
 /* Tells the BPF side of a target's binary: the tool's struct, which begins with `head`. */
 bool go_probes_tell(struct go_probes *probes, unsigned int target, struct go_binary_head *head);
 
-/* Attaches a target that has been told of, in one process or in all where `pid` is -1. What is wrong has been said, as an
- * error if `loudly`. */
-bool go_probes_attach(struct go_probes *probes, unsigned int target, const struct go_places *places, const char *path,
-		      pid_t pid, bool loudly);
+/* Attaches a target that has been told of to the file that its binary has open, in one process or in all where `pid` is -1.
+ * What is wrong has been said of `path`, as an error if `loudly`. */
+bool go_probes_attach(struct go_probes *probes, unsigned int target, const struct go_binary *binary,
+		      const struct go_places *places, const char *path, pid_t pid, bool loudly);
 
 void go_probes_detach(struct go_probes *probes, const bool gone[GO_TARGETS_MAX]);
 void go_probes_detach_all(struct go_probes *probes);

@@ -180,20 +180,35 @@ static const char *binary_check(const struct go_binary *binary)
 	return go_binary_convention(binary);
 }
 
+/* Whether an open file is the one that was identified, and nobody has written to it since: a process may have become another
+ * program meanwhile. */
+static bool is_still(const struct go_binary *binary, const struct go_file *file)
+{
+	char path[GO_PATH_SIZE];
+	struct go_file now;
+
+	go_binary_path(binary, path);
+	return file_identify(path, &now) && file_equals(&now, file);
+}
+
 /* Opens the file of a new target. The index, or NOT_FOUND; what is wrong has been said if `loudly`. */
 static unsigned int target_add(struct go_targets *targets, const struct go_file *file, const char *path, bool loudly)
 {
 	struct go_binary binary;
 	const char *wrong = go_binary_open(&binary, path);
+	char own_path[GO_PATH_SIZE];
 	struct go_target *target;
 	unsigned int index;
 
 	if (!wrong)
 		wrong = binary_check(&binary);
+	if (binary.image.fd >= 0 && !is_still(&binary, file))
+		wrong = "has become another program, or is being written to";
+	else if (wrong)
+		refuse(targets, file, path);
 	if (wrong) {
 		diag_print(loudly ? DIAG_ERROR : DIAG_DEBUG, "'%s' %s", path, wrong);
 		go_binary_close(&binary);
-		refuse(targets, file, path);
 		return NOT_FOUND;
 	}
 	index = target_make_room(targets);
@@ -205,7 +220,8 @@ static unsigned int target_add(struct go_targets *targets, const struct go_file 
 	target = &targets->targets[index];
 	target->binary = binary;
 	target->file = *file;
-	target->watch = inotify_add_watch(targets->inotify_fd, path, IN_MODIFY);
+	go_binary_path(&binary, own_path);
+	target->watch = inotify_add_watch(targets->inotify_fd, own_path, IN_MODIFY);
 	target->is_used = true;
 	say_about_version(&target->binary, path);
 	return index;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# otb-trace that comes and goes while a server is under load. Needs lib/net, lib/tracer, lib/go and lib/trace.
+# otb-trace that comes and goes while a server is under load. Needs lib/net, lib/tracer, lib/go, lib/trace
+# and lib/code.
 #
 #	coming_and_going MINOR TIMES	attached by pid and by file in turn; every third tracer is killed. No request
 #					fails, and afterwards the server's code is as in its file
@@ -38,28 +39,6 @@ load_kill() {
 	touch "$BATS_TEST_TMPDIR/enough"
 	wait "$LOAD_PID" || true
 	LOAD_PID=
-}
-
-# code_differs PID FILE: whether the code of the process, in memory, is other than in its file: there are probes in it
-code_differs() {
-	local range flags offset path start size
-	while read -r range flags offset _ _ path; do
-		[[ $flags = r-x* && $path = "$2" ]] || continue
-		start=$((16#${range%-*})) size=$((16#${range#*-} - start))
-		cmp -s <(dd if="/proc/$1/mem" bs=4096 skip=$((start / 4096)) count=$((size / 4096)) status=none) \
-			<(tail -c "+$((16#$offset + 1))" "$2" | head -c "$size") || return 0
-	done <"/proc/$1/maps"
-	return 1
-}
-
-# until_clean PID FILE: the kernel takes probes out a little later than a tracer that is killed ends
-until_clean() {
-	local try
-	for try in {1..500}; do
-		code_differs "$@" || return 0
-		sleep 0.02
-	done
-	net_complain "there are still probes in $1 ($try tries)"
 }
 
 # attach_once TRY: with the first of its spans it goes
