@@ -338,6 +338,27 @@ assisted() {
 	check_late new
 }
 
+# The same code, so that one address is of two names.
+@test "--exe: a file that is written anew in place has functions of its own" {
+	load lib/await
+	load_build 1.22 static-stripped
+	tracer_start otb-gcpause --exe "$LOAD" -j -v
+	load_start old -- -cycles 7
+	load_go old
+	sed 's/gowrap1/gowrapX/g' "$LOAD" >"$BATS_TEST_TMPDIR/new"
+	cat "$BATS_TEST_TMPDIR/new" >"$LOAD"
+	await grep -q 'written to' "$TRACER_ERR"
+	load_start new -- -hold
+	proc_say new go
+	until_seen new
+	proc_say new end
+	load_end new
+	tracer_stop
+	same $'gowrap1\ngowrapX' "$(pauses .goroutine_function | grep -o 'gowrap.' | sort -u)"
+	run -0 pauses "select(.pid == $(jq .pid "$BATS_TEST_TMPDIR/new.truth")) | .goroutine_function"
+	[[ $output = *gowrapX* && $output != *gowrap1* ]]
+}
+
 # The release in the buildinfo and wherever else is one that there is not yet.
 @test "a Go that is newer than known: said so, and everything seen" {
 	load_build 1.27 static-stripped

@@ -235,11 +235,20 @@ static bool on_attach(void *context, unsigned int index, const char *path, pid_t
 	return probes_attach(&tool->probes, index, &tool->targets.targets[index].binary, path, pid, loudly);
 }
 
+/* The next target of that index has other functions where this one had its own. */
+static void forget_names(struct gcpause *tool, const bool gone[GO_TARGETS_MAX])
+{
+	for (unsigned int i = 0; i < NAMES_MAX; i++)
+		if (gone[tool->names[i].target])
+			tool->names[i].address = 0;
+}
+
 static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 {
 	struct gcpause *tool = context;
 
 	go_probes_detach(&tool->probes, gone);
+	forget_names(tool, gone);
 }
 
 static void on_process(void *context, unsigned int index, pid_t pid)
