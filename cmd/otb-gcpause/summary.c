@@ -44,6 +44,16 @@ static void group_describe(struct summary_group *group, const struct gcpause_pau
 	snprintf(group->go_version, sizeof(group->go_version), "%s", facts->go_version ? facts->go_version : "");
 }
 
+/* A process that calls execve() is another program from then on, with the same pid. A container is not compared: it is not
+ * known of a process that has ended. */
+static bool group_is(const struct summary_group *group, const struct gcpause_pause *event,
+		     const struct process_facts *facts, const char *reason)
+{
+	return group->pid == event->head.pid && !strcmp(group->reason, reason) &&
+	       !strncmp(group->comm, (const char *)event->head.comm, GO_COMM_SIZE) &&
+	       !strcmp(group->go_version, facts->go_version ? facts->go_version : "");
+}
+
 static struct summary_group *overflow_get(struct summary *summary)
 {
 	if (!summary->overflow)
@@ -58,7 +68,7 @@ static struct summary_group *group_get(struct summary *summary, const struct gcp
 	struct summary_group *group;
 
 	for (group = *bucket; group; group = group->next)
-		if (group->pid == event->head.pid && !strcmp(group->reason, reason))
+		if (group_is(group, event, facts, reason))
 			return group;
 	if (summary->n_groups == SUMMARY_GROUPS_MAX)
 		return overflow_get(summary);

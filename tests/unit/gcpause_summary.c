@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Summaries of more groups than are kept apart: whatever the limit, counts and sums add up to what was put in, and the
- * place of groups that ended is free in the interval after the next one.
+ * place of groups that ended is free in the interval after the next one. And of a process that becomes another program.
  */
 #include "cmd/otb-gcpause/summary.h"
 
@@ -104,6 +104,35 @@ static void test_overflow(struct session *session)
 	summary_close(&summary);
 }
 
+static void add_pause_of(struct summary *summary, const char *comm, const char *go_version)
+{
+	const struct process_facts facts = { .go_version = go_version, .container_id = "" };
+	struct gcpause_pause pause = { .head.pid = 4711, .start_ns = 1000, .end_ns = 2000 };
+
+	memcpy(pause.head.comm, comm, strlen(comm));
+	check(summary_add(summary, &pause, &facts, "gc_mark_termination"), "a pause of '%s', %s", comm,
+	      go_version ? go_version : "of an unknown release");
+}
+
+static void test_exec(struct session *session)
+{
+	struct summary summary;
+	struct seen seen;
+
+	summary_open(&summary, false);
+	add_pause_of(&summary, "launcher", "go1.22.12");
+	add_pause_of(&summary, "launcher", "go1.22.12");
+	add_pause_of(&summary, "server", "go1.22.12");
+	add_pause_of(&summary, "server", "go1.27.4");
+	add_pause_of(&summary, "server", NULL);
+	add_pause_of(&summary, "fifteen-letters", NULL);
+	add_pause_of(&summary, "fifteen-letters", NULL);
+	seen = next_interval(&summary, session);
+	check(seen.groups == 5 && seen.count == 7, "each program of one process by itself: %u, %lld pauses",
+	      seen.groups, (long long)seen.count);
+	summary_close(&summary);
+}
+
 int main(void)
 {
 	static struct session session;
@@ -113,6 +142,7 @@ int main(void)
 	check(fd >= 0 && !session_open(&session, &cli), "a session that writes to a file");
 	close(fd);
 	test_overflow(&session);
+	test_exec(&session);
 	session_close(&session);
 	unlink(path);
 	return finish_tests();
