@@ -359,6 +359,23 @@ assisted() {
 	[[ $output = *gowrapX* && $output != *gowrap1* ]]
 }
 
+# A moment after its last stop, which may not have been read by then.
+@test "--exe: the last records before a file is written to have its release, too" {
+	load lib/await
+	load_build 1.22 static-stripped
+	cp "$LOAD" "$BATS_TEST_TMPDIR/copy"
+	for round in {1..7}; do
+		tracer_start otb-gcpause --exe "$LOAD" -j -v
+		load_start "round$round" -- -cycles 3
+		load_go "round$round"
+		cat "$BATS_TEST_TMPDIR/copy" >"$LOAD"
+		await grep -q 'written to' "$TRACER_ERR"
+		tracer_stop
+		[ "$(pauses . | wc -l)" -ge 6 ]
+		same '' "$(jq -c 'select(.go_version | not)' "$TRACER_OUT")"
+	done
+}
+
 # The release in the buildinfo and wherever else is one that there is not yet.
 @test "a Go that is newer than known: said so, and everything seen" {
 	load_build 1.27 static-stripped
@@ -674,6 +691,32 @@ EXACT='def rank($p): sort | .[(length * $p / 100 | ceil) - 1];
 	same "$(load_truth .pause_total_ns)" \
 		"$(summaries 'select(.reason | startswith("gc_")) | .total_ns' | jq -s add)"
 	[ "$(summaries .reason | grep -c gc_sweep_termination)" -ge 2 ]
+}
+
+# An event may wait for 50 ms before it is read, but not for the next interval.
+@test "--summary --interval: a stop counts in the interval in which it ended" {
+	load_build 1.27 static-stripped
+	load_start -- -hold
+	tracer_start otb-gcpause --pid "${PROC_PID[load]}" -j --summary --interval 70ms
+	twin_start --pid "${PROC_PID[load]}" -j --reason gc,other,read_mem_stats
+	proc_say load go
+	for _ in {1..11}; do
+		proc_ask load count
+		sleep 0.05
+	done
+	twin_stop
+	tracer_stop
+	proc_say load end
+	load_end
+	run -0 jq -n --slurpfile stops "$TWIN_OUT" --slurpfile sums "$TRACER_OUT" '
+		def at: (.time[:19] + "Z" | fromdate % 86400) * 1e9 + (.time[20:29] | tonumber);
+		[$stops[] | at + .duration_ns] as $ends | ($ends | max) as $last
+		| $sums | group_by(.time)[] | (.[0] | at) as $from | ($from + .[0].interval_ns) as $to
+		| select($to < $last and $from > $ends[0])
+		| (map(.count) | add) - ($ends | map(select(. >= $from and . < $to)) | length)'
+	[ "${#lines[@]}" -ge 3 ]
+	# What ends between the reading and the writing of an interval is one of two.
+	printf '%s\n' "${lines[@]}" | awk '{ sum += $1 < 0 ? -$1 : $1 } END { exit sum > NR }' || net_complain "${lines[*]}"
 }
 
 @test "--table: a line for each pause and cycle, in 80 columns" {

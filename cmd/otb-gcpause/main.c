@@ -223,6 +223,7 @@ static void on_interval(void *context)
 {
 	struct gcpause *tool = context;
 
+	tracer_take(&tool->tracer);
 	summary_write(&tool->summary, &tool->tracer.session);
 }
 
@@ -249,6 +250,15 @@ static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 
 	go_probes_detach(&tool->probes, gone);
 	forget_names(tool, gone);
+}
+
+/* What its processes have told of has to be read before the file is closed. */
+static void on_write(void *context)
+{
+	struct gcpause *tool = context;
+
+	tracer_take(&tool->tracer);
+	go_targets_on_write(&tool->targets);
 }
 
 static void on_process(void *context, unsigned int index, pid_t pid)
@@ -298,7 +308,7 @@ static enum exit_code start(struct gcpause *tool)
 	if (code)
 		return code;
 	loop_every(&session->loop, SECOND_NS, on_second, tool);
-	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, go_targets_on_write, &tool->targets);
+	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, on_write, tool);
 	if (!tool->options.cli.n_pids)
 		tool->tracer.privilege = tool->probes.has_multi ? PRIVILEGE_ATTACH : PRIVILEGE_ATTACH_BY_PERF;
 	summary_open(&tool->summary, tool->options.histogram);

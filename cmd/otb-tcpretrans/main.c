@@ -145,6 +145,7 @@ static void on_interval(void *context)
 {
 	struct tcpretrans *tool = context;
 
+	tracer_take(&tool->tracer);
 	summary_write(&tool->summary, &tool->tracer.session);
 }
 

@@ -211,6 +211,15 @@ static void on_detach(void *context, const bool gone[GO_TARGETS_MAX])
 	methods_forget(&tool->methods, gone);
 }
 
+/* What its processes have told of has to be read before the file is closed. */
+static void on_write(void *context)
+{
+	struct trace *tool = context;
+
+	tracer_take(&tool->tracer);
+	go_targets_on_write(&tool->targets);
+}
+
 static void on_process(void *context, unsigned int index, pid_t pid)
 {
 	struct trace *tool = context;
@@ -358,7 +367,7 @@ static enum exit_code start(struct trace *tool)
 	if (code)
 		return code;
 	loop_every(&session->loop, SECOND_NS, on_second, tool);
-	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, go_targets_on_write, &tool->targets);
+	loop_watch(&session->loop, tool->targets.inotify_fd, EPOLLIN, on_write, tool);
 	if (!tool->options.cli.n_pids)
 		tool->tracer.privilege = tool->probes.has_multi ? PRIVILEGE_ATTACH : PRIVILEGE_ATTACH_BY_PERF;
 	if (is_table(tool) && !tool->options.cli.summary)

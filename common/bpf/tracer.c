@@ -397,6 +397,12 @@ static void on_ring(void *context)
 	tracer->ring_is_paused = true;
 }
 
+void tracer_take(struct tracer *tracer)
+{
+	if (!tracer->ring_is_paused)
+		on_ring(tracer);
+}
+
 static void on_flushed(void *context)
 {
 	struct tracer *tracer = context;
@@ -434,8 +440,7 @@ static void on_tick(void *context)
 	struct tracer *tracer = context;
 	uint64_t now = clock_monotonic_ns();
 
-	if (!tracer->ring_is_paused)
-		on_ring(tracer);
+	tracer_take(tracer);
 	report_ring_loss(tracer);
 	if (now >= tracer->next_second_ns)
 		on_second(tracer);

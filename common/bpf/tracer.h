@@ -76,6 +76,10 @@ enum exit_code tracer_attach(struct tracer *tracer, tracer_event_callback *on_ev
  * something ends the run. */
 void tracer_loop(struct tracer *tracer);
 
+/* From a callback of the loop: hands over what waits, before something ends that it belongs to, such as an interval. What the
+ * output has no room for goes on waiting. */
+void tracer_take(struct tracer *tracer);
+
 /* A --pid process is not what it was any more (it has called execve()): counts as ended. */
 void tracer_forget_pid(struct tracer *tracer, pid_t pid);
 

@@ -412,10 +412,9 @@ static void drop_by_watch(struct go_targets *targets, int watch)
 	}
 }
 
-void go_targets_on_write(void *context)
+void go_targets_on_write(struct go_targets *targets)
 {
 	_Alignas(struct inotify_event) char events[4096];
-	struct go_targets *targets = context;
 	ssize_t size;
 
 	while ((size = read(targets->inotify_fd, events, sizeof(events))) > 0) {

@@ -76,8 +76,8 @@ void go_targets_scan(struct go_targets *targets);
 /* A process has called execve(): looks whether it is one to be traced. */
 void go_targets_look(struct go_targets *targets, pid_t pid);
 
-/* Drops the targets whose files have been written to. A callback of the loop: `context` is a struct go_targets. */
-void go_targets_on_write(void *context);
+/* Drops the targets whose files have been written to. */
+void go_targets_on_write(struct go_targets *targets);
 
 void go_targets_close(struct go_targets *targets);
 
