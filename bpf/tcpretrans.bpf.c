@@ -24,6 +24,7 @@ enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_CLOSE
 enum { CA_RECOVERY = 3, CA_LOSS = 4 };
 enum { PENDING_LOSS_PROBE = 5 };
 enum { FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
+enum { ERROR_EXISTS = 17 }; /* EEXIST */
 enum { FAMILY_INET = 2, FAMILY_INET6 = 10, PROTOCOL_TCP = 6, PROTOCOL_MPTCP = 262 };
 
 #define MODE_TYPE 0170000
@@ -72,6 +73,7 @@ const volatile __u64 max_rate; /* events a second; 0: no limit */
 
 __u32 visit;           /* enum tcpretrans_visit: set from outside */
 bool seeded;           /* set from outside, after VISIT_SEED */
+bool flows_missing;    /* `flows` was full once */
 bool reports_failures; /* told to the outside, by VISIT_SEED: whether this kernel's tracepoint has its third argument */
 
 /* Only one retransmission of a socket runs at a time (its lock is held), so its entry is not shared. */
@@ -79,6 +81,13 @@ bool reports_failures; /* told to the outside, by VISIT_SEED: whether this kerne
 static __always_inline __u32 read_total_retrans(const struct sock *sk)
 {
 	return BPF_CORE_READ((const struct tcp_sock *)sk, total_retrans);
+}
+
+/* A socket has no room in `flows`, and its next event will not find what this one would have left. */
+static __always_inline void flow_lose(void)
+{
+	flows_missing = true;
+	counter_add(COUNTER_LOST_MAP, 1);
 }
 
 /* In place where there is one: an entry that is replaced may become another socket's while audit() still reads it. */
@@ -90,7 +99,7 @@ static __always_inline void flow_store(const struct sock *sk, struct flow *known
 	if (known)
 		*known = flow;
 	else if (bpf_map_update_elem(&flows, &key, &flow, BPF_ANY))
-		counter_add(COUNTER_LOST_MAP, 1);
+		flow_lose();
 }
 
 static __always_inline __u32 read_netns(const struct sock *sk)
@@ -435,10 +444,11 @@ static __always_inline void uncounted_add(const struct sock *sk, __u32 risen, __
 }
 
 /* What a socket has retransmitted since it was last looked at. One that is not known has retransmitted nothing before,
- * once the sockets older than the tracer are known; but the seeding finds neither orphans nor what is the kernel's own. */
+ * once the sockets older than the tracer are known, and as long as there was room for all; but the seeding finds neither
+ * orphans nor what is the kernel's own. */
 static __always_inline bool risen_is_known(const struct flow *flow, const struct sock *sk, bool orphan)
 {
-	return flow || (seeded && !orphan && !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock));
+	return flow || (seeded && !flows_missing && !orphan && !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock));
 }
 
 static __always_inline int trace_segment(const struct sock *sk, const struct sk_buff *skb, int error, __u64 cookie)
@@ -650,9 +660,12 @@ static __always_inline void seed(const struct sock *sk)
 {
 	struct flow flow = { read_total_retrans(sk), 0 };
 	__u64 key = (__u64)sk;
+	long error = 0;
 
 	if (flow.total_retrans && !socket_is_closed(sk))
-		bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST);
+		error = bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST);
+	if (error && error != -ERROR_EXISTS)
+		flow_lose();
 }
 
 /* Whether somebody works on the socket. */
@@ -678,6 +691,8 @@ static __always_inline void audit(const struct sock *sk)
 
 	before = flow ? flow->total_retrans : 0;
 	if (now <= before || busy || socket_is_busy(sk) || now != read_total_retrans(sk) || socket_is_closed(sk))
+		return;
+	if (!risen_is_known(flow, sk, false))
 		return;
 	uncounted_add(sk, now - before, 0);
 	flow_store(sk, flow, now, flow && flow->unresolved);

@@ -588,6 +588,30 @@ lost_segments() {
 	same 0 "$(lost_segments "$NET_B")" 'in another'
 }
 
+# fill_flows: so that the tracer has no room for another socket
+fill_flows() {
+	local map
+	map=$(tracer_map flows)
+	for byte in {0..255}; do
+		printf "map update id $map key 1 0 0 0 0 0 $byte %d value 0 0 0 0 0 0 0 0\n" {0..127}
+	done >"$BATS_TEST_TMPDIR/flows"
+	# One of another test may have been there.
+	bpftool batch file "$BATS_TEST_TMPDIR/flows" >/dev/null 2>&1 || true
+}
+
+@test "a socket that finds no room has its records, and is not called missed" {
+	needs_failures
+	command -v bpftool >/dev/null || skip 'no bpftool'
+	full() {
+		start
+		fill_flows
+	}
+	OPTIONS=()
+	tracer_case rto full tracer_stop
+	check
+	same '"map"' "$(jq -c 'select(.event == "lost") | .where' "$TRACER_OUT" | sort -u)" 'lost'
+}
+
 @test "--strict: exit 4 after a loss" {
 	strict() { flood_stopped --strict; }
 	CASE_COUNT=16 case_run flood strict
