@@ -171,6 +171,7 @@ struct mm_struct;
 
 struct task_struct {
 	int pid, tgid;
+	unsigned int flags;
 	char comm[16];
 	__u64 start_time;
 	__u64 start_boottime; /* since 5.5 */

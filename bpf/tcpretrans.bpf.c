@@ -24,7 +24,8 @@ enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_CLOSE
 enum { CA_RECOVERY = 3, CA_LOSS = 4 };
 enum { PENDING_LOSS_PROBE = 5 };
 enum { FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
-enum { ERROR_EXISTS = 17 }; /* EEXIST */
+enum { ERROR_EXISTS = 17 };           /* EEXIST */
+enum { TASK_OF_KERNEL = 0x00200000 }; /* PF_KTHREAD, include/linux/sched.h */
 enum { FAMILY_INET = 2, FAMILY_INET6 = 10, PROTOCOL_TCP = 6, PROTOCOL_MPTCP = 262 };
 
 #define MODE_TYPE 0170000
@@ -144,11 +145,19 @@ static __always_inline void socket_read(struct tcpretrans_socket *to, const stru
 
 /*
  * The task on the CPU is mostly a bystander that a softirq interrupted. It is the owner exactly where it holds the
- * socket's lock in process context, since the softirq side defers its work then (sock_owned_by_user()).
+ * socket's lock in process context, since the softirq side defers its work then (sock_owned_by_user()); but a thread of
+ * the kernel that does so works for somebody else (sockmap, MPTCP, TLS), or for the kernel's own sockets (NFS).
  */
+static __always_inline bool current_is_owner(const struct sock *sk)
+{
+	const struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(sk, sk_lock.owned) && !(BPF_CORE_READ(task, flags) & TASK_OF_KERNEL);
+}
+
 static __always_inline __u8 owner_read(struct tcpretrans_socket *to, const struct sock *sk)
 {
-	if (BPF_CORE_READ(sk, sk_lock.owned)) {
+	if (current_is_owner(sk)) {
 		read_current(to);
 		return OWNER_CURRENT;
 	}
@@ -563,7 +572,7 @@ static __always_inline int trace_state(const struct sock *sk, int old_state, int
 	if (new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK && new_state != TCP_CLOSE)
 		return 0;
 	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow && flow->unresolved && BPF_CORE_READ(sk, sk_lock.owned)) {
+	if (flow && flow->unresolved && current_is_owner(sk)) {
 		flow->unresolved = 0;
 		owner_emit(sk);
 	}

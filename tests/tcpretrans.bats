@@ -264,6 +264,20 @@ needs_mptcp() {
 	same '' "$(jq -c 'select(.event == "lost")' "$TRACER_OUT")" 'lost'
 }
 
+# It holds the socket's lock, as a process does that works on its own.
+@test "a thread of the kernel that works on a process's socket is not its owner" {
+	case_clear
+	case_server --sink
+	proc_start otb-relay "$NET_A" "$NET_TESTS/relay" otb-relay 10.77.0.2 "$CASE_PORT"
+	proc_answered otb-relay ready || skip "no sockmap: $(cat "$NET_DIR/otb-relay.err")"
+	net_drop drop "$NET_B" ingress 'drop data every 29'
+	OPTIONS=()
+	start
+	proc_ask otb-relay send 100000000
+	tracer_stop
+	same "otb-relay ${PROC_PID[otb-relay]}" "$(records '"\(.comm) \(.pid)"' | tr -d '"' | sort -u)"
+}
+
 @test "a process that has ended before its record is written" {
 	trace short_lived
 	check
