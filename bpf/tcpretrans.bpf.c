@@ -505,11 +505,11 @@ static __always_inline int trace_synack(const struct sock *sk, const struct requ
 	if (!listener)
 		listener = sk;
 	if (listener != sk) {
-		/* The child of a TCP fast open counts its SYN-ACKs in total_retrans (tcp_rtx_synack()). */
+		/* The child of a TCP fast open counts its SYN-ACKs in total_retrans (tcp_rtx_synack()), and may send
+		 * other segments again before its handshake is over. */
 		struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 
-		if (flow)
-			flow_store(sk, flow, read_total_retrans(sk), false);
+		flow_store(sk, flow, read_total_retrans(sk), flow && flow->unresolved);
 		cookie = 0;
 	}
 	event_begin(&event, TCPRETRANS_SYNACK, listener);
@@ -565,8 +565,9 @@ static __always_inline int trace_state(const struct sock *sk, int old_state, int
 		/* An accepted child begins with the SYN-ACKs of its request: tcp_create_openreq_child() */
 		__u32 total_retrans = read_total_retrans(sk);
 
+		flow = total_retrans ? bpf_map_lookup_elem(&flows, &key) : NULL;
 		if (total_retrans)
-			flow_store(sk, NULL, total_retrans, false);
+			flow_store(sk, flow, total_retrans, flow && flow->unresolved);
 		return 0;
 	}
 	if (new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK && new_state != TCP_CLOSE)

@@ -382,6 +382,30 @@ needs_failures() {
 	[ "$(segments)" -gt "$(records . | wc -l)" ]
 }
 
+# The child counts its SYN-ACKs itself, and has an answer under way when the last one arrives.
+@test "TCP Fast Open: SYN-ACKs that are lost, and the answer behind them" {
+	needs_failures
+	net_sysctl "$NET_A" tcp_fastopen=0x207 && net_sysctl "$NET_B" tcp_fastopen=0x207
+	case_clear
+	CASE_NS=$NET_B
+	case_server --fastopen
+	case_client otb-client --fastopen
+	proc_ask otb-client connect
+	net_drop drop "$NET_A" ingress 'drop any'
+	OPTIONS=()
+	start
+	net_snapshot "$NET_B"
+	proc_say otb-client ask 1 100
+	net_rise_to "$NET_B" Tcp RetransSegs 3
+	proc_ask drop clear
+	proc_answered otb-client 'answered 1'
+	tracer_stop
+	check_sum
+	same '' "$(jq -c 'select(.event == "lost")' "$TRACER_OUT")" 'lost'
+	[ "$(records 'select(.event == "tcp_synack_retransmit")' | wc -l)" -ge 2 ]
+	[ "$(records 'select(.event == "tcp_retransmit" and .bytes == 100)' | wc -l)" -ge 1 ]
+}
+
 @test "a flood: the sum is the kernel's, to the segment" {
 	CASE_COUNT=16 trace flood --stats
 	same "$(net_rise "$CASE_NS" Tcp RetransSegs)" "$(segments)" 'segments'

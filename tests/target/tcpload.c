@@ -11,6 +11,7 @@
  *   --congestion NAME	TCP_CONGESTION
  *   --user-timeout MS	TCP_USER_TIMEOUT
  *   --mptcp		sockets of MPTCP, which go on as TCP where the peer does not know it
+ *   --fastopen		TCP Fast Open: the first message is in the SYN, and the server has the connection from then on
  *   --bind ADDRESS	serve: the address to listen on (default ::, which takes IPv4 too)
  *   --port PORT	the local port; 0, the default, is any
  *   --sink		serve: do not send back what arrives
@@ -57,7 +58,7 @@
 struct options {
 	const char *name, *worker, *congestion, *bind, *port;
 	unsigned int user_timeout;
-	int sink, fork, pass, mptcp; /* 1 if given; getopt sets them */
+	int sink, fork, pass, mptcp, fastopen; /* 1 if given; getopt sets them */
 };
 
 struct server {
@@ -132,6 +133,9 @@ static int socket_open(const struct options *options, const struct addrinfo *add
 	if (options->user_timeout &&
 	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &options->user_timeout, sizeof(options->user_timeout)))
 		die("set the user timeout");
+	if (options->fastopen && (setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &on, sizeof(on)) ||
+				  setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on))))
+		die("open fast");
 	return fd;
 }
 
@@ -513,17 +517,12 @@ static int client_run(const struct options *options, const char *host, const cha
 static bool options_parse(struct options *options, int argc, char **argv)
 {
 	const struct option known[] = {
-		{ "name", required_argument, NULL, 'n' },
-		{ "worker", required_argument, NULL, 'w' },
-		{ "congestion", required_argument, NULL, 'c' },
-		{ "user-timeout", required_argument, NULL, 'u' },
-		{ "bind", required_argument, NULL, 'b' },
-		{ "port", required_argument, NULL, 'p' },
-		{ "sink", no_argument, &options->sink, 1 },
-		{ "fork", no_argument, &options->fork, 1 },
-		{ "pass", no_argument, &options->pass, 1 },
-		{ "mptcp", no_argument, &options->mptcp, 1 },
-		{ NULL, 0, NULL, 0 },
+		{ "name", required_argument, NULL, 'n' },           { "worker", required_argument, NULL, 'w' },
+		{ "congestion", required_argument, NULL, 'c' },     { "user-timeout", required_argument, NULL, 'u' },
+		{ "bind", required_argument, NULL, 'b' },           { "port", required_argument, NULL, 'p' },
+		{ "sink", no_argument, &options->sink, 1 },         { "fork", no_argument, &options->fork, 1 },
+		{ "pass", no_argument, &options->pass, 1 },         { "mptcp", no_argument, &options->mptcp, 1 },
+		{ "fastopen", no_argument, &options->fastopen, 1 }, { NULL, 0, NULL, 0 },
 	};
 	int option;
 
