@@ -10,7 +10,8 @@
 #include "common/go/scan.h"
 
 /* What is beyond these is no program. What a hostile file costs to read, sparse as it may be, ends here. */
-static const uint64_t FILE_SIZE_MAX = UINT64_C(4) << 30, LOAD_MAX = UINT64_C(1) << 30;
+static const uint64_t FILE_SIZE_MAX = UINT64_C(4) << 30, LOAD_MAX = UINT64_C(1) << 30,
+		      SYMBOLS_MAX = UINT64_C(256) << 20; /* the table or its strings, which are gone through for each */
 enum { SECTIONS_MAX = 4096 };
 
 /* ---- open ---- */
@@ -200,7 +201,7 @@ struct name_places {
 static bool section_range(const struct image *image, const GElf_Shdr *header, uint64_t *offset, uint64_t *end)
 {
 	*offset = header->sh_offset;
-	if (header->sh_type == SHT_NOBITS || *offset >= image->size)
+	if (header->sh_type == SHT_NOBITS || *offset >= image->size || header->sh_size > SYMBOLS_MAX)
 		return false;
 	*end = header->sh_size < image->size - *offset ? *offset + header->sh_size : image->size;
 	return true;

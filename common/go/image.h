@@ -57,7 +57,7 @@ void image_unload(struct image_bytes *bytes);
 /* Where in the file the byte at an address is: what a uprobe is attached to. */
 bool image_offset(const struct image *image, uint64_t address, uint64_t *offset);
 
-/* The address of a symbol (.symtab); false in a stripped file. */
+/* The address of a symbol (.symtab); false in a stripped file, and where the table or its strings have more than 256 MB. */
 bool image_symbol(const struct image *image, const char *name, uint64_t *address);
 
 #endif

@@ -145,6 +145,9 @@ static const struct field fields[GO_FIELD_MAX] = {
  * 1,279 units, and 96,624 entries, all types among them, in a unit of the runtime's. */
 enum { UNITS_MAX = 1 << 16, ENTRIES_MAX = 1 << 22, MEMBERS_MAX = 1 << 12, TYPEDEFS_MAX = 8, ABBREV_MAX = 1 << 22 };
 static const Dwarf_Word OFFSET_MAX = 1 << 20;
+/* Of all sections, as they are and decompressed. Both are held in memory, and a file that is sparse is as large as it likes,
+ * and its sections, which may overlap, larger. */
+static const uint64_t DWARF_MAX = UINT64_C(256) << 20;
 
 /* The size of a section in memory. To 1.18 Go's linker compresses by the old way: .zdebug_NAME begins with "ZLIB" and
  * the size, big-endian. */
@@ -179,12 +182,31 @@ static bool is_needed(const char *name)
 	return false;
 }
 
+/* Takes from what is left the room that a section needs in memory. False where there is not so much, and it has not been
+ * read then, but for one that says that it becomes larger. */
+static bool take_room(Elf_Scn *section, const GElf_Shdr *header, const char *name, uint64_t *left)
+{
+	bool is_abbrev = strcmp(strstr(name, "debug"), "debug_abbrev") == 0;
+	uint64_t size = header->sh_type == SHT_NOBITS ? 0 : header->sh_size;
+
+	if (size > *left || (is_abbrev && size > ABBREV_MAX))
+		return false;
+	*left -= size;
+	size = section_size(section, header, name);
+	if (size == header->sh_size)
+		return true;
+	if (size > *left || (is_abbrev && size > ABBREV_MAX))
+		return false;
+	*left -= size;
+	return true;
+}
+
 /* libdw reads every debug section at the beginning, and decompresses it, whatever size it says it has; and it opens the
  * file that .gnu_debugaltlink names. So it is shown only what is needed, and not too large: the other sections have no
  * data for it. `elf` is changed in memory only. False where there is nothing for libdw to read. */
 static bool prepare_sections(Elf *elf, uint64_t file_size)
 {
-	uint64_t left = file_size;
+	uint64_t left = file_size < DWARF_MAX / 2 ? 2 * file_size : DWARF_MAX;
 	Elf_Scn *section = NULL;
 	bool has_info = false;
 	size_t names;
@@ -198,11 +220,8 @@ static bool prepare_sections(Elf *elf, uint64_t file_size)
 
 		if (!kind)
 			continue;
-		uint64_t size = section_size(section, &header, name);
-		uint64_t most = left < ABBREV_MAX || strcmp(kind, "debug_abbrev") != 0 ? left : ABBREV_MAX;
-		if (size <= most && is_needed(kind + strlen("debug"))) {
-			left -= size;
-			has_info |= !strcmp(kind, "debug_info") && size;
+		if (is_needed(kind + strlen("debug")) && take_room(section, &header, name, &left)) {
+			has_info |= !strcmp(kind, "debug_info") && header.sh_type != SHT_NOBITS && header.sh_size;
 			continue;
 		}
 		header.sh_type = SHT_NOBITS;

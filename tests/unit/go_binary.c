@@ -290,6 +290,28 @@ static void check_image(void)
 	go_binary_close(&binary);
 }
 
+/* As large as they say they are, where a file is sparse: they would be gone through for every symbol. */
+static void check_large_symbols(void)
+{
+	const uint64_t most = UINT64_C(256) << 20;
+
+	for (unsigned int section = 1; section <= 2; section++)
+		for (unsigned int more = 0; more <= 1; more++) {
+			struct go_elf elf = { .minor = 26, .has_symbols = true };
+			struct go_binary binary;
+			uint64_t value;
+
+			go_elf_make(&elf);
+			go_elf_set(&elf, elf.sections + section * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_size),
+				   most + more, 8);
+			take(&binary, &elf);
+			check(image_symbol(&binary.image, "runtime.work", &value) == !more,
+			      "a symbol %s where the %s have %s256 MB", more ? "has no address" : "has its address",
+			      section == 1 ? "symbols" : "names", more ? "more than " : "");
+			go_binary_close(&binary);
+		}
+}
+
 /* ---- files that are something else ---- */
 
 static void check_error(const struct go_elf *elf, const char *wanted, const char *what)
@@ -746,6 +768,7 @@ int main(int argc, char **argv)
 	check_windows();
 	check_load();
 	check_image();
+	check_large_symbols();
 	check_others();
 	check_damage(17, GO_ELF_RELA);
 	check_damage(17, GO_ELF_FIXED);

@@ -7,8 +7,10 @@
 #include "common/go/layout.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "tests/unit/go_code.h"
+#include "tests/unit/go_elf.h"
 
 static const char *const field_names[GO_FIELD_MAX] = {
 	[GO_G_M] = "g.m",
@@ -257,6 +259,53 @@ static void check_hostile_dwarf(void)
 	image_close(&binary.image);
 }
 
+/* A copy of a file of the corpus whose sections of this name are a hole of so many bytes behind its end. */
+static int open_with_hole(const char *name, const char *section, uint64_t hole)
+{
+	static uint8_t bytes[1 << 16];
+	Elf64_Ehdr *header = (Elf64_Ehdr *)bytes;
+	Elf64_Shdr *sections;
+	struct go_binary binary;
+	ssize_t size;
+	int fd;
+
+	if (!open_corpus(&binary, name))
+		abort();
+	size = pread(binary.image.fd, bytes, sizeof(bytes), 0);
+	image_close(&binary.image);
+	sections = (Elf64_Shdr *)(bytes + header->e_shoff);
+	for (unsigned int i = 0; i < header->e_shnum; i++) {
+		if (strcmp((char *)bytes + sections[header->e_shstrndx].sh_offset + sections[i].sh_name, section) != 0)
+			continue;
+		sections[i].sh_offset = (uint64_t)size;
+		sections[i].sh_size = hole;
+	}
+	fd = go_elf_file(bytes, (size_t)size);
+	if (ftruncate(fd, size + (off_t)hole))
+		abort();
+	return fd;
+}
+
+static long memory_peak_kb(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss;
+}
+
+static void check_large_dwarf(const char *name, const char *section)
+{
+	struct go_layout layout = { .source = GO_LAYOUT_GUESS };
+	struct go_binary binary;
+	long before = memory_peak_kb();
+	bool opened = !image_open(&binary.image, open_with_hole(name, section, UINT64_C(1) << 30));
+
+	check(opened && !go_layout_from_dwarf(&layout, &binary) && memory_peak_kb() - before < 300 << 10,
+	      "a hole of 1 GB for the '%s' of %s takes no memory", section, name);
+	image_close(&binary.image);
+}
+
 /* The table comes first, DWARF where the table does not have the release, a guess at last. */
 static void check_order(void)
 {
@@ -322,6 +371,9 @@ int main(void)
 	check_dwarf();
 	check_dwarf_without_g();
 	check_hostile_dwarf();
+	check_large_dwarf("dwarf5", ".debug_info");
+	check_large_dwarf("dwarf5-compressed", ".debug_info");
+	check_large_dwarf("dwarf4-zdebug", ".zdebug_info");
 	check_order();
 	check_binaries(check_binary);
 	return finish_tests();
