@@ -239,6 +239,29 @@ assisted() {
 	load_check
 }
 
+# The first fills the ring buffer, three execs of its own what remains.
+@test "--pid ends when the process becomes another program, though there was no room for that" {
+	load lib/await
+	local other
+	other=$(command -v cat)
+	load_build 1.22 static-stripped
+	load_start first -- -cycles 101 "$(command -v sh)" -c "exec sh -c 'exec $other'"
+	load_start second -- -cycles 11 "$other"
+	tracer_start otb-gcpause --pid "${PROC_PID[first]}" --pid "${PROC_PID[second]}" -j --buffer 4K
+	kill -STOP "$TRACER_PID"
+	for name in first second; do
+		proc_say $name go
+		proc_read $name 60
+		await [ "/proc/${PROC_PID[$name]}/exe" -ef "$other" ]
+	done
+	kill -CONT "$TRACER_PID"
+	gone() { ! kill -0 "$TRACER_PID"; }
+	await gone
+	tracer_wait
+	same 0 "$TRACER_STATUS"
+	proc_expect second 'still here' 'still here'
+}
+
 @test "--pid of a process that became a Go program" {
 	load_build 1.21 static-stripped
 	# shellcheck disable=SC2016 # the inner shell expands it

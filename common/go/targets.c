@@ -283,6 +283,15 @@ static bool process_is_of_paths(const struct go_selection *selection, const char
 	return false;
 }
 
+bool go_targets_has(const struct go_targets *targets, pid_t pid)
+{
+	char path[PROC_PATH_SIZE];
+	struct go_file file;
+
+	exe_path(path, pid);
+	return file_identify(path, &file) && target_find(targets, &file) != NOT_FOUND;
+}
+
 void go_targets_look(struct go_targets *targets, pid_t pid)
 {
 	char path[PROC_PATH_SIZE];

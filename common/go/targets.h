@@ -73,6 +73,9 @@ enum exit_code go_targets_start(struct go_targets *targets);
  * been missed. */
 void go_targets_scan(struct go_targets *targets);
 
+/* Whether a process runs a target: one of --pid that does not has called execve(), which may have been missed. */
+bool go_targets_has(const struct go_targets *targets, pid_t pid);
+
 /* A process has called execve(): looks whether it is one to be traced. */
 void go_targets_look(struct go_targets *targets, pid_t pid);
 
