@@ -142,6 +142,13 @@ func (o Options) exchange(transport *http.Transport, r *Request) *Sent {
 	}
 	sent.Proto = response.Proto
 	outcome := answered
+	if r.Outcome == expired && ctx.Err() != nil {
+		// Its handler ends when the client leaves, and may still be faster.
+		_ = response.Body.Close()
+		sent.End = truth.Now()
+		sent.judge(expired, 0, sent.Endpoint)
+		return sent
+	}
 	if r.Outcome == left {
 		outcome = left
 		cancel()
