@@ -537,10 +537,11 @@ static void keep_time(struct filter *filter, struct candidate *candidate)
 
 static void decide(struct filter *filter, const struct record_view *record)
 {
-	struct candidate candidate = { .record = record, .came = arrival_read(record) };
+	struct candidate candidate = { .record = record, .arrival = arrival_read(record) };
 
-	candidate.arrival = candidate.came;
-
+	/* Only where it is needed: what was just written in parts is not copied at once. */
+	if (filter->options->is_by_trace)
+		candidate.came = candidate.arrival;
 	/* Nobody is to look at a threshold that R contradicts. */
 	if (filter->options->is_by_trace || candidate.arrival.threshold)
 		choose_randomness(filter, &candidate);
