@@ -209,24 +209,13 @@ static void on_event(void *context, const void *data, size_t size)
 }
 
 /* An exec that found the ring buffer full may have been one to follow, or of a process of --pid. */
-static void look_for_missed(struct gcpause *tool)
-{
-	const struct cli *cli = &tool->options.cli;
-
-	if (!cli->n_pids)
-		go_targets_scan(&tool->targets);
-	for (unsigned int i = 0; i < cli->n_pids; i++)
-		if (!go_targets_has(&tool->targets, cli->pids[i]))
-			tracer_forget_pid(&tool->tracer, cli->pids[i]);
-}
-
 static void on_second(void *context)
 {
 	struct gcpause *tool = context;
 	uint64_t missed = tool->bpf->bss->execs_missed;
 
 	if (missed != tool->execs_missed)
-		look_for_missed(tool);
+		go_targets_catch_up(&tool->targets, &tool->tracer);
 	tool->execs_missed = missed;
 }
 

@@ -283,7 +283,8 @@ static bool process_is_of_paths(const struct go_selection *selection, const char
 	return false;
 }
 
-bool go_targets_has(const struct go_targets *targets, pid_t pid)
+/* Whether a process runs a target. */
+static bool targets_have(const struct go_targets *targets, pid_t pid)
 {
 	char path[PROC_PATH_SIZE];
 	struct go_file file;
@@ -308,7 +309,8 @@ void go_targets_look(struct go_targets *targets, pid_t pid)
 		targets->on_process(targets->tool, index, pid);
 }
 
-void go_targets_scan(struct go_targets *targets)
+/* Looks at every process whether it is one to be traced. */
+static void targets_scan(struct go_targets *targets)
 {
 	DIR *proc = opendir("/proc");
 	pid_t pid;
@@ -321,6 +323,17 @@ void go_targets_scan(struct go_targets *targets)
 	while ((pid = next_process(proc)))
 		go_targets_look(targets, pid);
 	closedir(proc);
+}
+
+void go_targets_catch_up(struct go_targets *targets, struct tracer *tracer)
+{
+	const struct cli *cli = targets->selection->cli;
+
+	if (!cli->n_pids)
+		targets_scan(targets);
+	for (unsigned int i = 0; i < cli->n_pids; i++)
+		if (!targets_have(targets, cli->pids[i]))
+			tracer_forget_pid(tracer, cli->pids[i]);
 }
 
 static bool trace_pid(struct go_targets *targets, pid_t pid)
@@ -407,7 +420,7 @@ enum exit_code go_targets_start(struct go_targets *targets)
 			return EXIT_CANNOT_OBSERVE;
 	}
 	if (selection->all || selection->n_paths)
-		go_targets_scan(targets);
+		targets_scan(targets);
 	return EXIT_DONE;
 }
 

@@ -14,6 +14,7 @@
 
 #include <sys/types.h>
 
+#include "common/bpf/tracer.h"
 #include "common/cli/cli.h"
 #include "common/go/binary.h"
 
@@ -69,12 +70,9 @@ bool go_targets_open_pids(struct go_targets *targets);
 /* Finds what is selected now. What is wrong has been said: a --pid process or --exe file that is no Go program. */
 enum exit_code go_targets_start(struct go_targets *targets);
 
-/* Looks at every process whether it is one to be traced: at the start of --exe and --all, and where an execve() may have
- * been missed. */
-void go_targets_scan(struct go_targets *targets);
-
-/* Whether a process runs a target: one of --pid that does not has called execve(), which may have been missed. */
-bool go_targets_has(const struct go_targets *targets, pid_t pid);
+/* An execve() may have been missed: looks at every process whether it is one to be traced. With --pid those that run no target
+ * any more have called it, which the tracer counts as their end. */
+void go_targets_catch_up(struct go_targets *targets, struct tracer *tracer);
 
 /* A process has called execve(): looks whether it is one to be traced. */
 void go_targets_look(struct go_targets *targets, pid_t pid);
