@@ -68,6 +68,15 @@ static bool drain(int fd, const char *text)
 	return last >= (ssize_t)strlen(text) && !memcmp(bytes + last - strlen(text), text, strlen(text));
 }
 
+/* One that writes to the FIFO. */
+static void open_session(struct session *session)
+{
+	static const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
+
+	if (session_open(session, &cli))
+		abort();
+}
+
 static void put(struct session *session, const char *line)
 {
 	session_put_line(session, line, strlen(line), true);
@@ -98,12 +107,10 @@ static bool end_messages(int saved, const char *text)
 
 static void test_reader_that_wakes_late(void)
 {
-	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
 	struct session session;
 	int fd = open_full(), saved = begin_messages();
 
-	if (session_open(&session, &cli))
-		abort();
+	open_session(&session);
 	put(&session, "1\n");
 	bool is_written = session_flush(&session);
 	put(&session, "2\n");
@@ -119,12 +126,10 @@ static void test_reader_that_wakes_late(void)
 
 static void test_reader_that_stands_still(void)
 {
-	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
 	struct session session;
 	int fd = open_full(), saved = begin_messages();
 
-	if (session_open(&session, &cli))
-		abort();
+	open_session(&session);
 	put(&session, "1\n");
 	put(&session, "2\n");
 	enum exit_code code = session_close(&session);
@@ -136,12 +141,10 @@ static void test_reader_that_stands_still(void)
 
 static void test_reader_that_reads(void)
 {
-	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1, .strict = true };
 	struct session session;
 	int fd = open_full(), saved = begin_messages();
 
-	if (session_open(&session, &cli))
-		abort();
+	open_session(&session);
 	put(&session, "1\n");
 	drain(fd, "");
 	enum exit_code code = session_close(&session);
@@ -152,14 +155,14 @@ static void test_reader_that_reads(void)
 /* Somebody sets the clock, or the machine sleeps, in which CLOCK_MONOTONIC stands still. */
 static void test_clock_that_is_set(void)
 {
-	const struct cli cli = { .program = "test", .output_path = fifo, .ready_fd = -1 };
 	char time[CLOCK_TEXT_SIZE];
 	struct session session;
 	uint64_t before_ns = wall_ns(), parsed_ns = 0;
 	int fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
-	if (fd < 0 || session_open(&session, &cli))
+	if (fd < 0)
 		abort();
+	open_session(&session);
 	check(is_behind(session_wall_ns(&session), 0, before_ns), "a session knows what time it is");
 	wall_step = 3600 + 2;
 	monotonic_step = 2;
