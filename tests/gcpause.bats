@@ -316,6 +316,16 @@ assisted() {
 	check_process three
 }
 
+# see_new: a process of what is at $LOAD by now, from its start to its end, and then the tracer's end
+see_new() {
+	load_start new -- -hold
+	proc_say new go
+	until_seen new
+	proc_say new end
+	load_end new
+	tracer_stop
+}
+
 # A file that comes later gets its probes as soon as it is noticed; what its program does before is not seen.
 @test "--exe: a file that is replaced, as in an upgrade" {
 	load_build 1.22 static-stripped
@@ -326,12 +336,7 @@ assisted() {
 	load_build 1.27 static-stripped
 	mv "$LOAD" "$path"
 	LOAD=$path
-	load_start new -- -hold
-	proc_say new go
-	until_seen new
-	proc_say new end
-	load_end new
-	tracer_stop
+	see_new
 	check_process old
 	check_late new
 }
@@ -351,12 +356,7 @@ assisted() {
 		sleep 0.02
 	done
 	[ "$try" -lt 1000 ]
-	load_start new -- -hold
-	proc_say new go
-	until_seen new
-	proc_say new end
-	load_end new
-	tracer_stop
+	see_new
 	check_process old
 	check_late new
 }
@@ -371,12 +371,7 @@ assisted() {
 	sed 's/gowrap1/gowrapX/g' "$LOAD" >"$BATS_TEST_TMPDIR/new"
 	cat "$BATS_TEST_TMPDIR/new" >"$LOAD"
 	await grep -q 'written to' "$TRACER_ERR"
-	load_start new -- -hold
-	proc_say new go
-	until_seen new
-	proc_say new end
-	load_end new
-	tracer_stop
+	see_new
 	same $'gowrap1\ngowrapX' "$(pauses .goroutine_function | grep -o 'gowrap.' | sort -u)"
 	run -0 pauses "select(.pid == $(jq .pid "$BATS_TEST_TMPDIR/new.truth")) | .goroutine_function"
 	[[ $output = *gowrapX* && $output != *gowrap1* ]]
