@@ -66,18 +66,6 @@ func serve(connection net.Conn) {
 	}
 }
 
-func listen() string {
-	listener := truth.Listen("127.0.0.1:0")
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			truth.Check(err)
-			go serve(connection)
-		}
-	}()
-	return listener.Addr().String()
-}
-
 // An own error, of a type that is no pointer.
 type refusal struct{ reason string }
 
@@ -207,7 +195,7 @@ func main() {
 	flag.Parse()
 	log, err := truth.Create(*path)
 	truth.Check(err)
-	address := listen()
+	address := truth.Serve(serve)
 	transport := &http.Transport{}
 	c := &caller{base: "http://" + address, log: log}
 	c.client = http.Client{Transport: hop{transport, log}, CheckRedirect: nameHop}

@@ -35,18 +35,6 @@ func serve(connection net.Conn) {
 	}
 }
 
-func listen() string {
-	listener := truth.Listen("127.0.0.1:0")
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			truth.Check(err)
-			go serve(connection)
-		}
-	}()
-	return listener.Addr().String()
-}
-
 func get(client *http.Client, url string) {
 	response, err := client.Get(url)
 	truth.Check(err)
@@ -79,7 +67,7 @@ func (d *database) ExecContext(context.Context, string, []driver.NamedValue) (dr
 }
 
 func main() {
-	address := listen()
+	address := truth.Serve(serve)
 	transport := &http.Transport{}
 	transport.RegisterProtocol("other", other{&http.Transport{}})
 	client := &http.Client{Transport: transport}

@@ -27,6 +27,19 @@ func Listen(address string) net.Listener {
 	return listener
 }
 
+// Serve hands each connection to serve, in a goroutine of its own, and returns the address.
+func Serve(serve func(net.Conn)) string {
+	listener := Listen("127.0.0.1:0")
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			Check(err)
+			go serve(connection)
+		}
+	}()
+	return listener.Addr().String()
+}
+
 // Await says "ready PID ADDRESS" on stdout, and returns when stdin ends or says "end". Every line "count" is answered
 // with "count N".
 func Await(address string, count func() int64) {
