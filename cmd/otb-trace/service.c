@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/host/process.h"
+#include "common/record/json.h"
 #include "common/record/utf8.h"
 
 /* ---- environments ---- */
@@ -46,14 +47,6 @@ static bool take_name(char name[SERVICE_NAME_SIZE], const char *bytes, size_t le
 
 /* ---- OTEL_RESOURCE_ATTRIBUTES ---- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct text trim(struct text text)
 {
 	while (text.length && (*text.bytes == ' ' || *text.bytes == '\t')) {
@@ -73,8 +66,8 @@ static bool decode(struct text text, char *out, size_t capacity, size_t *length)
 		char c = text.bytes[i];
 
 		if (c == '%') {
-			int high = i + 1 < text.length ? hex_value(text.bytes[i + 1]) : -1;
-			int low = i + 2 < text.length ? hex_value(text.bytes[i + 2]) : -1;
+			int high = i + 1 < text.length ? json_hex_digit(text.bytes[i + 1]) : -1;
+			int low = i + 2 < text.length ? json_hex_digit(text.bytes[i + 2]) : -1;
 
 			if (high < 0 || low < 0 || !(high | low))
 				return false;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/record/json.h"
+
 /* ---- ports ---- */
 
 static unsigned int default_port(const char *scheme, size_t length)
@@ -189,12 +191,7 @@ static bool write_bytes(struct writer *writer, const char *bytes, size_t length)
 
 static bool is_hex(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
-static unsigned char hex_digit(char c)
-{
-	return (unsigned char)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	return json_hex_digit(c) >= 0;
 }
 
 bool url_is_raw_path(const char *raw, size_t raw_length, bool is_cut, const char *path, size_t path_length)
@@ -209,7 +206,7 @@ bool url_is_raw_path(const char *raw, size_t raw_length, bool is_cut, const char
 				return is_cut;
 			if (!is_hex(raw[i + 1]) || !is_hex(raw[i + 2]))
 				return false;
-			c = (char)(hex_digit(raw[i + 1]) << 4 | hex_digit(raw[i + 2]));
+			c = (char)(json_hex_digit(raw[i + 1]) << 4 | json_hex_digit(raw[i + 2]));
 			i += 2;
 		}
 		if (n == path_length || path[n] != c)

@@ -103,8 +103,8 @@ struct go_layout {
 void go_layout_get(struct go_layout *layout, const struct go_binary *binary);
 
 /* Each way by itself. False, and the layout as it was, where there is no DWARF with the runtime's types; the library's
- * fields are GO_OFFSET_NONE where the program does not use their structs. libdw is shown
- * no more than 256 MB, and no more than twice the file's size, as it is and decompressed: what has more has none. */
+ * fields are GO_OFFSET_NONE where the program does not use their structs. libdw is shown no more than 256 MB,
+ * and no more than twice the file's size, as it is and decompressed: what has more has none. */
 bool go_layout_from_dwarf(struct go_layout *layout, const struct go_binary *binary);
 void go_layout_from_table(struct go_layout *layout, const struct go_version *version);
 

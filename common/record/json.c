@@ -393,7 +393,7 @@ static inline const char *skip_space(const char *p)
 	return LIKELY((unsigned char)*p > ' ') ? p : skip_spaces(p);
 }
 
-static int hex_digit(char c)
+int json_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -407,7 +407,7 @@ static const char *scan_escape(struct scan *scan, const char *p)
 	p++;
 	if (*p == 'u') {
 		for (int i = 1; i <= 4; i++)
-			if (hex_digit(p[i]) < 0)
+			if (json_hex_digit(p[i]) < 0)
 				return scan_fail(scan, p + i, JSON_ESCAPE);
 		return p + 5;
 	}
@@ -730,7 +730,7 @@ static uint32_t decode_hex(const char *digits)
 	uint32_t number = 0;
 
 	for (int i = 0; i < 4; i++)
-		number = number << 4 | (uint32_t)hex_digit(digits[i]);
+		number = number << 4 | (uint32_t)json_hex_digit(digits[i]);
 	return number;
 }
 
@@ -838,8 +838,7 @@ size_t json_escape(const char *character, size_t length, char out[JSON_ESCAPE_MA
 	return length;
 }
 
-/* The digits of an integer without its sign. */
-static bool read_digits(const char *digits, size_t length, uint64_t *number)
+bool json_read_digits(const char *digits, size_t length, uint64_t *number)
 {
 	uint64_t sum = 0;
 
@@ -855,7 +854,7 @@ static bool read_digits(const char *digits, size_t length, uint64_t *number)
 
 bool json_read_uint64(const char *text, const struct json_value *value, uint64_t *number)
 {
-	return value->type == VALUE_NUMBER && read_digits(text + value->start, value->length, number);
+	return value->type == VALUE_NUMBER && json_read_digits(text + value->start, value->length, number);
 }
 
 bool json_read_int64(const char *text, const struct json_value *value, int64_t *number)
@@ -865,7 +864,7 @@ bool json_read_int64(const char *text, const struct json_value *value, int64_t *
 	if (value->type != VALUE_NUMBER)
 		return false;
 	bool negative = text[value->start] == '-';
-	if (!read_digits(text + value->start + negative, value->length - negative, &magnitude) ||
+	if (!json_read_digits(text + value->start + negative, value->length - negative, &magnitude) ||
 	    magnitude > (uint64_t)INT64_MAX + negative)
 		return false;
 	*number = negative ? (int64_t)-magnitude : (int64_t)magnitude;

@@ -130,4 +130,10 @@ bool json_read_uint64(const char *text, const struct json_value *value, uint64_t
 bool json_read_int64(const char *text, const struct json_value *value, int64_t *number);
 bool json_read_double(const char *text, const struct json_value *value, double *number);
 
+/* The digits of an integer, without its sign. False: there are others among them, or it has more than 64 bits. */
+bool json_read_digits(const char *digits, size_t length, uint64_t *number);
+
+/* What a hexadecimal digit stands for; -1: it is none. */
+int json_hex_digit(char c);
+
 #endif

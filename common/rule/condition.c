@@ -212,16 +212,8 @@ static bool apply_time(struct lexer *lexer, const char *text, const char *suffix
 /* The digits of an integer, with or without a sign, as far as they fit 64 bits. False: it is none. */
 static bool read_magnitude(const char *text, const char *end, uint64_t *magnitude)
 {
-	uint64_t sum = 0;
-
-	for (text += *text == '-'; text < end; text++) {
-		unsigned int digit = (unsigned char)(*text - '0');
-
-		if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
-			return false;
-	}
-	*magnitude = sum;
-	return true;
+	text += *text == '-';
+	return json_read_digits(text, (size_t)(end - text), magnitude);
 }
 
 static bool parse_number(struct lexer *lexer, const char *field, struct test *test)
