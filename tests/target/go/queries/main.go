@@ -232,7 +232,9 @@ func (r *runner) run() {
 	steps := []func(){
 		func() { r.all("DB", r) },
 		func() { r.statements("DB", r) },
-		r.transaction, r.connection, r.retried, r.cancelled, r.waiting, r.odd, r.lost,
+		r.transaction, r.connection, r.retried, r.cancelled, r.waiting,
+		// The last of its calls ends with its goroutine, which is not to be when the program ends.
+		r.lost, r.odd,
 	}
 	for _, step := range steps {
 		var done sync.WaitGroup
