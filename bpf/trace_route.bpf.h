@@ -80,12 +80,13 @@ __attribute__((noinline)) int path_begins(__u64 path, __u64 pattern, __u64 lengt
 	enum { WORDS_MAX = 64 };
 
 	for (__u32 i = 0; i < WORDS_MAX; i++) {
-		__u64 a = 0, b = 0, at = i * sizeof(a), size = sizeof(a);
+		/* Hidden, the length stays the same to the verifier in all rounds, which then walks through each but once. */
+		__u64 a = 0, b = 0, at = i * sizeof(a), end = number_hide(length), size = sizeof(a);
 
-		if (at >= length)
+		if (at >= end)
 			return 1;
-		if (length - at < size)
-			size = length - at;
+		if (end - at < size)
+			size = end - at;
 		size = (number_hide(size - 1) & (sizeof(a) - 1)) + 1;
 		if (bpf_probe_read_user(&a, size, (const void *)(path + at)) ||
 		    bpf_probe_read_user(&b, size, (const void *)(pattern + at)) || a != b)
