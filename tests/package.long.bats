@@ -64,6 +64,13 @@ fresh_chroot() {
 	inside apt-get -qq update
 }
 
+# install_package [PACKAGE...]: ours, and others of Debian
+install_package() {
+	cp "$package" "$chroot/otb.deb"
+	inside apt-get -qq -y --no-install-recommends install /otb.deb "$@" >apt.log 2>&1 || { cat apt.log && return 1; }
+	rm "$chroot/otb.deb"
+}
+
 # programs_in PACKAGE-FILE: with their paths
 programs_in() {
 	dpkg-deb --fsys-tarfile "$1" | tar --list | sed -n 's,^\.\(/usr/s*bin/.\),\1,p'
@@ -147,9 +154,7 @@ whole_system() {
 @test "installed on a minimal Debian: programs, pages, completions; removed: nothing is left" {
 	fresh_chroot
 	whole_system >before
-	cp "$package" "$chroot/otb.deb"
-	inside apt-get -qq -y --no-install-recommends install /otb.deb >apt.log 2>&1 || { cat apt.log && return 1; }
-	rm "$chroot/otb.deb"
+	install_package
 	local version program
 	version=$(dpkg-deb --field "$package" Version)
 	for program in $(programs_in "$package"); do
@@ -167,9 +172,7 @@ whole_system() {
 
 @test "installed: man finds the pages, and bash, zsh and fish complete" {
 	fresh_chroot
-	cp "$package" "$chroot/otb.deb"
-	inside apt-get -qq -y --no-install-recommends install /otb.deb man-db bash-completion zsh fish >apt.log 2>&1 ||
-		{ cat apt.log && return 1; }
+	install_package man-db bash-completion zsh fish
 	local name path
 	for path in "$root"/man/*; do
 		name=${path##*/}
@@ -247,16 +250,21 @@ make_container_program() {
 	chmod +x "$container"
 }
 
-# need_image: that container has the image $name
-need_image() {
-	local image tool
+need_podman() {
+	local tool
 	for tool in podman runc; do
 		command -v "$tool" >/dev/null || skip "no $tool"
 	done
+	make_container_program
+}
+
+# need_image: that container has the image $name
+need_image() {
+	local image
+	need_podman
 	image=$(echo "$PWD"/built/otb-*-image.tar)
 	[ -e "$image" ] || { echo 'there is no image' && return 1; }
 	name=otb:${image##*/otb-} name=${name%-image.tar}
-	make_container_program
 	"$container" image exists "$name" || "$container" load --quiet --input "$image"
 }
 
@@ -315,6 +323,20 @@ by_tracer_in_container() {
 	bpf_permitted || skip 'eBPF is not permitted here'
 	command -v mandoc >/dev/null || skip 'no mandoc'
 	need_image
+	by_tracer_in_container "$(options_of_page)"
+	net_up
+	syns_seen tracer_of_namespace tracer_stop
+}
+
+@test "the package in an image of a Debian from debootstrap: a tracer traces there too" {
+	bpf_permitted || skip 'eBPF is not permitted here'
+	command -v mandoc >/dev/null || skip 'no mandoc'
+	need_podman
+	fresh_chroot
+	install_package
+	name=localhost/debian-with-otb
+	tar --create --one-file-system --directory="$chroot" . | "$container" import --quiet - "$name"
+	run -0 contained otb-sample --version
 	by_tracer_in_container "$(options_of_page)"
 	net_up
 	syns_seen tracer_of_namespace tracer_stop
