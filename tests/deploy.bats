@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# What lies ready in scripts/deploy, by the programs that it is for: Prometheus, systemd, cron, logrotate, the Collector.
-# A fleet of hosts is in fleet.long.bats.
+# What lies ready in scripts/deploy, by the programs that it is for: Prometheus, systemd, cron, logrotate; those
+# that have to be built for it are in deploy.long.bats. A fleet of hosts is in fleet.long.bats.
 #
 # bats file_tags=no-san
 # shellcheck disable=SC2030,SC2031,SC2154 # each test has its own processes; `input` and `port` are of lib/http
@@ -358,31 +358,4 @@ rotate() {
 		assert set(stages["structured_metadata"]) == block("structured_metadata")
 		assert f'format = "{stages["timestamp"]["format"]}"' in alloy
 	END
-}
-
-# bats test_tags=long
-@test "the Collector takes its configurations" {
-	load lib/go
-	load lib/otelcol
-	otelcol_build 2>why || skip "no Collector: $(cat why)"
-	for name in agent gateway; do
-		OTB_GATEWAY=http://127.0.0.1:1 OTB_STORE=http://127.0.0.1:1 OTB_STATE=$PWD/state OTB_LOGS=$PWD \
-			"$OTELCOL" validate --config "$deploy/collector/$name.yaml"
-	done
-}
-
-# bats test_tags=long
-@test "River's parser takes Alloy's configuration, and Kubernetes' types the manifest" {
-	load lib/go
-	go=$(go_toolchain 1.26 2>why) || skip "no Go: $(cat why)"
-	(cd "$root/tests/target/go/deployed" && GOENV=off GOWORK=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
-		GOCACHE=$GO_BUILT/cache CGO_ENABLED=0 "$go" build -o "$BATS_TEST_TMPDIR/deployed" . 2>"$BATS_TEST_TMPDIR/why") ||
-		skip "not built: $(tr '\n' ' ' <why)"
-	run -0 ./deployed "$deploy/alloy/otb.alloy" "$deploy/kubernetes/otb.yml"
-	[ "$output" = "4 read" ]
-	# It can tell.
-	sed 's/hostPID/hostPid/' "$deploy/kubernetes/otb.yml" >bad.yml
-	run -1 ./deployed bad.yml
-	sed 's/stage.json {/stage.json/' "$deploy/alloy/otb.alloy" >bad.alloy
-	run -1 ./deployed bad.alloy
 }
