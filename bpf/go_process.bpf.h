@@ -37,6 +37,14 @@ struct {
 	__type(value, __u32);
 } pids SEC(".maps");
 
+/* Nothing is in it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nowhere SEC(".maps");
+
 const volatile bool has_cookies;
 const volatile bool all_execs; /* those of any process are told, not only of the ones in `pids` */
 
@@ -79,11 +87,25 @@ static __always_inline bool place_speaks(const struct place *place)
 	return true;
 }
 
+/*
+ * From 6.13 on a program that takes 64 bytes of stack or more has them in memory of its CPU (kernel/bpf/verifier.c,
+ * bpf_enable_priv_stack()). That is right where the kernel lets nobody else into the program on that CPU, as it does for
+ * kprobes and tracepoints; a uprobe it only keeps on its CPU (include/linux/bpf.h, bpf_prog_run_array_uprobe()), and where
+ * it can be preempted (CONFIG_PREEMPT, CONFIG_PREEMPT_LAZY), another thread's hit writes over its variables. What has a
+ * tail call in it keeps the kernel's own stack. This one is never made: nothing is hit in process 0.
+ */
+static __always_inline void stack_keep(GO_CONTEXT *ctx, __u32 pid)
+{
+	if (bpf_core_enum_value_exists(enum priv_stack_mode, PRIV_STACK_ADAPTIVE) && !pid)
+		bpf_tail_call(ctx, &nowhere, 0);
+}
+
 /* Where a hit belongs. False where that cannot be known, which is counted, and where another hit tells the same. */
 static __always_inline bool place_find(GO_CONTEXT *ctx, struct place *place)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
+	stack_keep(ctx, pid);
 	place->pid = pid;
 	place->index = binary_index(ctx, pid);
 	place->binary = bpf_map_lookup_elem(&binaries, &place->index);

@@ -188,6 +188,9 @@ struct file {
 
 #pragma clang attribute pop
 
+/* Since 6.13. */
+enum priv_stack_mode { PRIV_STACK_ADAPTIVE = 2 };
+
 /* The context of an iterator, which is laid out for programs and does not move. */
 struct seq_file;
 
