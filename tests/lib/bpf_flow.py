@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Looks for loops in BPF programs that kernels like 5.10 refuse.
+"""Looks in BPF programs for what only some kernels have an objection to.
 
     bpf_flow.py OBJECT...
 
-There, a loop may go back by a jump, but not by running on into its beginning (kernel/bpf/verifier.c, check_cfg() of 5.10:
-only of a jump's successors may one be under way). Walks each function as they do, prints what they would refuse, and exits
-1 then. Needs llvm-objdump.
+Loops that kernels like 5.10 refuse: there, one may go back by a jump, but not by running on into its beginning
+(kernel/bpf/verifier.c, check_cfg() of 5.10: only of a jump's successors may one be under way). Walks each function as they
+do.
+
+Programs of uprobes that kernels from 6.13 on give a stack that they share with others (bpf/go_process.bpf.h, stack_keep()):
+those of 64 bytes of stack (BPF_PRIV_STACK_MIN_SIZE) that call no other by a tail call.
+
+Prints what it finds, and exits 1 then. Needs llvm-objdump.
 """
 
 import re
@@ -14,21 +19,27 @@ import subprocess
 import sys
 
 
+STACK_MIN = 64
+
+
 def functions(path):
-    """Yields name and instructions, a list of (number, text), of each."""
+    """Yields section, name and instructions, a list of (number, text), of each."""
     command = ["llvm-objdump", "--disassemble", "--no-show-raw-insn", path]
-    name, code = None, []
+    here, section, name, code = None, None, None, []
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        begun = re.match(r"Disassembly of section (\S+):$", line)
         label = re.match(r"[0-9a-f]+ <(?!LBB)(\S+)>:$", line)
         instruction = re.match(r"\s+(\d+):\s+(.*)", line)
         if label:
             if code:
-                yield name, code
-            name, code = label[1], []
+                yield section, name, code
+            section, name, code = here, label[1], []
+        elif begun:
+            here = begun[1]
         elif instruction:
             code.append((int(instruction[1]), instruction[2]))
     if code:
-        yield name, code
+        yield section, name, code
 
 
 def successors(code):
@@ -65,15 +76,32 @@ def refused(code):
             yield at
 
 
+def shares_stack(code):
+    """Whether a program takes as much of it and has no tail call. A function of its own may take more."""
+    stack, calls = 0, set()
+    for (_, text), (_, behind) in zip(code, code[1:] + [(None, "")]):
+        calls.update(re.findall(r"^call (\S+)", text))
+        for below in re.findall(r"\(r10 - (\d+)\)", text):
+            stack = max(stack, int(below))
+        copied = re.match(r"(r\d) = r10$", text)
+        moved = copied and re.match(rf"{copied[1]} \+= -(\d+)$", behind)
+        if moved:
+            stack = max(stack, int(moved[1]))
+    return (stack >= STACK_MIN or "-1" in calls) and "12" not in calls
+
+
 def main():
     wrong, looked_at = 0, 0
     for path in sys.argv[1:]:
-        for name, code in functions(path):
+        for section, name, code in functions(path):
             looked_at += 1
             for at in refused(code):
                 print(f"{path}: {name}: instruction {at} runs on into the beginning of a loop", file=sys.stderr)
                 wrong += 1
-    print(f"{looked_at} functions, {wrong} loops that are refused")
+            if section == "uprobe" and shares_stack(code):
+                print(f"{path}: {name}: its stack is shared, as it has no tail call", file=sys.stderr)
+                wrong += 1
+    print(f"{looked_at} functions, {wrong} of them wrong")
     return 1 if wrong or not looked_at else 0
 
 
