@@ -39,7 +39,6 @@ struct gcpause {
 	struct gcpause_bpf *bpf;
 	struct go_targets targets;
 	struct go_probes probes;
-	uint64_t execs_missed; /* as last seen */
 	struct summary summary;
 	struct table table;
 	struct table_column columns[EVENT_COLUMNS];
@@ -208,15 +207,11 @@ static void on_event(void *context, const void *data, size_t size)
 		on_exec(tool, head);
 }
 
-/* An exec that found the ring buffer full may have been one to follow, or of a process of --pid. */
 static void on_second(void *context)
 {
 	struct gcpause *tool = context;
-	uint64_t missed = tool->bpf->bss->execs_missed;
 
-	if (missed != tool->execs_missed)
-		go_targets_catch_up(&tool->targets, &tool->tracer);
-	tool->execs_missed = missed;
+	go_targets_catch_up(&tool->targets, &tool->tracer, tool->bpf->bss->execs_missed);
 }
 
 static void on_interval(void *context)

@@ -43,7 +43,6 @@ struct trace {
 	struct metrics metrics;
 	struct buffer otlp_line;
 	uint64_t stops_missed; /* as last seen */
-	uint64_t execs_missed; /* as last seen */
 	struct table table;
 	struct table_column columns[EVENT_COLUMNS];
 };
@@ -147,15 +146,11 @@ static void on_event(void *context, const void *data, size_t size)
 		on_exec(tool, event);
 }
 
-/* An exec that found the ring buffer full may have been one to follow, or of a process of --pid. */
 static void on_second(void *context)
 {
 	struct trace *tool = context;
-	uint64_t missed = tool->bpf->bss->execs_missed;
 
-	if (missed != tool->execs_missed)
-		go_targets_catch_up(&tool->targets, &tool->tracer);
-	tool->execs_missed = missed;
+	go_targets_catch_up(&tool->targets, &tool->tracer, tool->bpf->bss->execs_missed);
 	unfinished_sweep(&tool->tracer.session, bpf_map__fd(tool->bpf->maps.spans),
 			 bpf_map__fd(tool->bpf->maps.processes));
 	stops_sweep(&tool->stops, clock_monotonic_ns());

@@ -325,10 +325,13 @@ static void targets_scan(struct go_targets *targets)
 	closedir(proc);
 }
 
-void go_targets_catch_up(struct go_targets *targets, struct tracer *tracer)
+void go_targets_catch_up(struct go_targets *targets, struct tracer *tracer, uint64_t execs_missed)
 {
 	const struct cli *cli = targets->selection->cli;
 
+	if (execs_missed == targets->execs_missed)
+		return;
+	targets->execs_missed = execs_missed;
 	if (!cli->n_pids)
 		targets_scan(targets);
 	for (unsigned int i = 0; i < cli->n_pids; i++)

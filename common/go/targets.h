@@ -59,8 +59,9 @@ struct go_targets {
 	go_detach_callback *on_detach;
 	go_process_callback *on_process;
 	void *tool;
-	bool is_full;   /* and that has been said */
-	int inotify_fd; /* set by go_targets_start(): readable when go_targets_on_write() is due */
+	uint64_t execs_missed; /* as last told */
+	bool is_full;          /* and that has been said */
+	int inotify_fd;        /* set by go_targets_start(): readable when go_targets_on_write() is due */
 };
 
 /* Opens the files of all processes of --pid, for who wants to know them before go_targets_start(), which says what is wrong.
@@ -70,9 +71,10 @@ bool go_targets_open_pids(struct go_targets *targets);
 /* Finds what is selected now. What is wrong has been said: a --pid process or --exe file that is no Go program. */
 enum exit_code go_targets_start(struct go_targets *targets);
 
-/* An execve() may have been missed: looks at every process whether it is one to be traced. With --pid those that run no target
- * any more have called it, which the tracer counts as their end. */
-void go_targets_catch_up(struct go_targets *targets, struct tracer *tracer);
+/* So many calls of execve() have been missed until now. If more than when it was told last: looks at every process whether
+ * it is one to be traced. With --pid those that run no target any more have called it, which the tracer counts as their
+ * end. */
+void go_targets_catch_up(struct go_targets *targets, struct tracer *tracer, uint64_t execs_missed);
 
 /* A process has called execve(): looks whether it is one to be traced. */
 void go_targets_look(struct go_targets *targets, pid_t pid);
