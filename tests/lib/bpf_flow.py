@@ -24,7 +24,8 @@ STACK_MIN = 64
 
 def functions(path):
     """Yields section, name and instructions, a list of (number, text), of each."""
-    command = ["llvm-objdump", "--disassemble", "--no-show-raw-insn", path]
+    # As the older ones do by themselves.
+    command = ["llvm-objdump", "--disassemble", "--no-show-raw-insn", "--no-print-imm-hex", path]
     here, section, name, code = None, None, None, []
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
         begun = re.match(r"Disassembly of section (\S+):$", line)
@@ -101,7 +102,7 @@ def main():
             if section == "uprobe" and shares_stack(code):
                 print(f"{path}: {name}: its stack is shared, as it has no tail call", file=sys.stderr)
                 wrong += 1
-    print(f"{looked_at} functions, {wrong} of them wrong")
+    print(f"{looked_at} functions, {wrong} objections")
     return 1 if wrong or not looked_at else 0
 
 
