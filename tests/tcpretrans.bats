@@ -609,21 +609,24 @@ forget_flows() {
 	done
 }
 
-# lost_segments NS: what is lost for the tracer of this namespace of three segments in NET_A, whose program was not run
+# lost_segments NS: what is lost for the tracer of this namespace of three segments in NET_A, whose program was not run,
+# into REPLY: of what a subshell starts, teardown would know nothing
 lost_segments() {
 	local NS=$1
 	there() { tracer_start otb-tcpretrans --netns "/run/netns/$NS"; }
 	case_run rto there
 	forget_flows
 	tracer_stop
-	jq -s 'map(select(.event == "lost").segments) | add // 0' "$TRACER_OUT"
+	REPLY=$(jq -s 'map(select(.event == "lost").segments) | add // 0' "$TRACER_OUT")
 	case_end
 }
 
 @test "what no program was run for is lost where it was, and not in another namespace that is asked for" {
 	command -v bpftool >/dev/null || skip 'no bpftool'
-	same 3 "$(lost_segments "$NET_A")" 'in its own'
-	same 0 "$(lost_segments "$NET_B")" 'in another'
+	lost_segments "$NET_A"
+	same 3 "$REPLY" 'in its own'
+	lost_segments "$NET_B"
+	same 0 "$REPLY" 'in another'
 }
 
 # fill_flows: so that the tracer has no room for another socket
