@@ -465,8 +465,9 @@ static enum MHD_Result answer(struct http_server *server, struct MHD_Connection 
 			 : send_text(connection, MHD_HTTP_OK, type_html, front_page);
 }
 
-/* Called with a request's headers, then with each piece of its body, then without one: only an answer at the end leaves
- * the connection open for another request. */
+/* Called with a request's headers, then with each piece of its body, then without one. Only an answer at the end leaves the
+ * connection open for another request; one before it ends the connection with bytes unread, and the reset that follows
+ * may take the answer from a client that still sends (RFC 9112, 9.6). */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *target,
 				  const char *method, const char *version, const char *body, size_t *body_size,
 				  void **request)
@@ -478,7 +479,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	*request = context;
 	if (!client)
 		return MHD_NO;
-	if (is_read(method) && (is_first || *body_size)) {
+	if (is_first || *body_size) {
 		*body_size = 0;
 		return MHD_YES;
 	}
